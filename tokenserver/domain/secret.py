@@ -1,0 +1,117 @@
+"""What does a secret look like, and how is it remembered?
+
+A secret is `tss_` + 40 base62 characters (238 bits from the system's generator) + 6 base62 characters of CRC-32 over
+everything before them; a client ID is `tsc_` + 22 base62 characters (131 bits). The checksum lets scanners and the
+token endpoint refuse a typo before any look-up; it is no protection and needs none.
+
+A random secret of 238 bits needs no slow hash (ASVS 5.0 §6.5.2: from 112 bits on): it is stored as HMAC-SHA-256 under
+a *pepper* that is kept outside the database, so that a copy of the database cannot even be guessed at. The client ID is
+part of the message, so that a digest copied into another credential's row proves nothing there. Two peppers may be
+valid at a time, while one replaces the other; each digest names its pepper.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from dataclasses import dataclass
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+SECRET_PREFIX = "tss_"  # noqa: S105  a prefix, not a secret
+CLIENT_ID_PREFIX = "tsc_"
+LONGEST_SECRET = 1024
+"""Characters of a secret that are looked at; a longer one is refused before it is hashed."""
+
+_SECRET = re.compile(r"tss_[0-9A-Za-z]{46}\Z")
+_CLIENT_ID = re.compile(r"tsc_[0-9A-Za-z]{22}\Z")
+
+
+class Secret:
+    """A secret in clear, on its way through: it shows itself only when asked by name."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret itself: for the one reply that hands it out, and for hashing."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is never pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Pepper:
+    """The key of the digest. `id` is derived from the key and is stored beside each digest."""
+
+    id: str
+    key: bytes
+
+    @classmethod
+    def of(cls, key: bytes) -> Pepper:
+        """A pepper of at least 32 bytes."""
+        if len(key) < 32:
+            raise ValueError("a pepper has at least 32 bytes")
+        return cls(hmac.digest(key, b"tokenserver pepper id", "sha256").hex()[:16], key)
+
+    def __repr__(self) -> str:
+        return f"Pepper(id={self.id!r})"
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = ALPHABET[digit] + digits
+    return digits
+
+
+def new_secret() -> Secret:
+    """A secret that nobody has seen."""
+    body = SECRET_PREFIX + _random(40)
+    return Secret(body + _checksum(body))
+
+
+def new_client_id() -> str:
+    """An identifier that is never given out again."""
+    return CLIENT_ID_PREFIX + _random(22)
+
+
+def looks_like_secret(text: str) -> bool:
+    """Whether the form and the checksum are right: no typo, no scanner's guess."""
+    return _SECRET.match(text) is not None and hmac.compare_digest(text[-6:], _checksum(text[:-6]))
+
+
+def looks_like_client_id(text: str) -> bool:
+    """Whether the form is right."""
+    return _CLIENT_ID.match(text) is not None
+
+
+def hint(secret: Secret) -> str:
+    """What lists show of a secret: the prefix and the last four characters."""
+    return f"{SECRET_PREFIX}…{secret.reveal()[-4:]}"
+
+
+def digest(client_id: str, secret: str, pepper: Pepper) -> bytes:
+    """HMAC-SHA-256 over client ID and secret: 32 bytes. Every byte of the secret counts."""
+    return hmac.digest(pepper.key, f"{client_id}\0{secret}".encode(), hashlib.sha256)
+
+
+def is_secret_of(expected: bytes, computed: bytes) -> bool:
+    """Compare two digests in constant time."""
+    return hmac.compare_digest(expected, computed)
