@@ -74,6 +74,7 @@ def is_audience(text: str) -> bool:
         return False
     try:
         parts = urlsplit(text)
+        host = parts.hostname
     except ValueError:
         return False
-    return bool(parts.netloc or (parts.scheme not in {"http", "https"} and parts.path))
+    return bool(host or (parts.scheme not in {"http", "https"} and parts.path))

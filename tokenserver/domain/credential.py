@@ -2,7 +2,8 @@
 
 A credential is a client ID, one or two live secrets, its restrictions and its generation. At most one secret is
 *current*; in a grace period another is *retiring*. Every transition that could leave a token alive under terms that no
-longer hold bumps the generation (see `generation`). Revoked, deleted and expired are final.
+longer hold bumps the generation (see `generation`). Revoked, deleted and expired are final; a credential that is
+disabled when its expiry comes is expired too, whatever its status shows first.
 
 *Status* is computed here and nowhere else: revoked > disabled > expired > expires_soon (within 30 days) > active.
 """
@@ -135,17 +136,21 @@ class Credential:
 
     def rotation_finished(self, now: float) -> Credential:
         """The retiring secret and its tokens end now rather than later."""
+        self._refuse_final(now)
         generation = self.generation.finished(now)
         kept = tuple(old.ended() if old.state is SecretState.RETIRING else old for old in self.secrets)
         return self._next(secrets=kept, generation=generation)
 
     def rotation_cancelled(self, now: float) -> Credential:
         """The new secret is withdrawn with its tokens; the old one is current again."""
+        self._refuse_final(now)
         generation = self.generation.cancelled(now)
         if self.secret_in(SecretState.RETIRING, now) is None:
             raise NoRotation
         kept = tuple(
-            replace(old, state=SecretState.CURRENT, expires_at=None) if old.state is SecretState.RETIRING else old.ended()
+            replace(old, state=SecretState.CURRENT, expires_at=None)
+            if old.state is SecretState.RETIRING
+            else old.ended()
             for old in self.secrets
         )
         return self._next(secrets=kept, generation=generation)
@@ -155,7 +160,7 @@ class Credential:
         self._refuse_final(now)
         if self.disabled_at is not None:
             return self
-        return self._next(disabled_at=int(now), generation=self.generation.bumped(now))
+        return self._bumped(now, disabled_at=int(now))
 
     def enabled(self, now: float) -> Credential:
         self._refuse_final(now)
@@ -164,16 +169,21 @@ class Credential:
         return self._next(disabled_at=None)
 
     def revoked(self, now: float, reason: str) -> Credential:
-        """Final, and readable for ever. Revoking twice changes nothing."""
+        """Final, and readable for ever. Revoking twice changes nothing.
+
+        The secrets stay known, so that whoever proves one is told why it is refused; the status refuses them.
+        """
         if self.revoked_at is not None:
             return self
-        ended = tuple(secret.ended() for secret in self.secrets)
-        return self._next(
-            revoked_at=int(now), revoked_reason=reason, secrets=ended, generation=self.generation.regenerated()
-        )
+        return self._bumped(now, revoked_at=int(now), revoked_reason=reason)
 
     def deleted(self, now: float) -> Credential:
-        """Gone from lists; the tombstone keeps the floor and the audit lines, and the client ID is never reused."""
+        """Gone from lists; the tombstone keeps the floor and the audit lines, and the client ID is never reused.
+
+        Deleting twice changes nothing.
+        """
+        if self.deleted_at is not None:
+            return self
         ended = tuple(secret.ended() for secret in self.secrets)
         return self._next(deleted_at=int(now), secrets=ended, generation=self.generation.regenerated())
 
@@ -187,16 +197,23 @@ class Credential:
         if new == self.restrictions:
             return self
         self._refuse_final(now)
-        bumps = narrows(self.restrictions, new, catalogue)
-        return self._next(restrictions=new, generation=self.generation.bumped(now) if bumps else self.generation)
+        if narrows(self.restrictions, new, catalogue):
+            return self._bumped(now, restrictions=new)
+        return self._next(restrictions=new)
 
     def narrowed(self, new: Restrictions, now: float) -> Credential:
         """Under new terms that are known to take something away, as when a role or scope leaves the catalogue."""
-        return self._next(restrictions=new, generation=self.generation.bumped(now))
+        return self._bumped(now, restrictions=new)
 
     def _refuse_final(self, now: float) -> None:
-        if self.status(now) in {Status.REVOKED, Status.EXPIRED}:
+        expires_at = self.restrictions.expires_at
+        if self.status(now) is Status.REVOKED or (expires_at is not None and now >= expires_at):
             raise HasEnded
+
+    def _bumped(self, now: float, **changes: object) -> Credential:
+        """The next value, every token that is out ended. A grace period that is over is written down as over."""
+        settled = tuple(old.ended() if old.state_at(now) is SecretState.ENDED else old for old in self.secrets)
+        return self._next(secrets=settled, generation=self.generation.bumped(now), **changes)
 
     def _next(self, **changes: object) -> Credential:
         return replace(self, version=self.version + 1, **changes)  # type: ignore[arg-type]  # replace cannot be typed

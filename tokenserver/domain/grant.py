@@ -1,8 +1,9 @@
 """What may this credential have, now, from here? The decision behind every token.
 
-`decide` is asked once the secret is proven, so every refusal tells its reason. In order: has the credential (or its
-organization) ended; may it be used from this address; which API is meant; which scopes; until when. A token never
-outlives what it rests on: `exp = min(now + lifetime, credential's expiry, end of the retiring secret)`.
+`decide` is asked once the secret is proven, so every refusal tells its reason; only a secret that has ended proves
+nothing, and is refused in the words for strangers. In order: has the secret, the credential or its organization ended;
+may it be used from this address; which API is meant; which scopes; until when. A token never outlives what it rests on:
+`exp = min(now + lifetime, credential's expiry, end of the retiring secret)`.
 
 Where several APIs are granted, the request names one with `resource` (RFC 8707 §2); one token is for one API, because a
 scope has its meaning at its API only. No `scope` means every scope that is granted there.
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tokenserver.domain.credential import Credential, CredentialSecret, Status
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.restrictions import Restrictions
 from tokenserver.errors import InvalidClient, InvalidScope, InvalidTarget, UnauthorizedClient
@@ -68,14 +69,13 @@ def decide(
     now: float,
 ) -> Permit:
     """The permit, or the refusal that tells why. `granted` is `restrictions.scopes_at(catalogue)`."""
+    if secret.state_at(now) is SecretState.ENDED:
+        raise InvalidClient(detail="secret_ended")
     refuse_ended(credential, organization, now)
     refuse_address(credential.restrictions, asked.address)
     audience = choose_audience(granted, asked.resource)
     scopes = choose_scopes(granted[audience], asked.scopes)
     issued_at = int(now)
-    expires_at = _end(credential, secret, issued_at)
-    if expires_at <= issued_at:
-        raise InvalidClient(_REASONS[Status.EXPIRED])
     return Permit(
         credential=credential,
         organization=organization,
@@ -84,7 +84,7 @@ def decide(
         generation=credential.generation_minted_by(secret, now),
         organization_generation=organization.generation.current,
         issued_at=issued_at,
-        expires_at=expires_at,
+        expires_at=_end(credential, secret, issued_at),
     )
 
 

@@ -36,7 +36,7 @@ _ITEM_SHAPE = re.compile(
 
 
 class FaultKind(StrEnum):
-    """What is wrong with an item, or with the list as a whole, and what to do. Names may be counted: add, never rename."""
+    """What is wrong with an item or with the whole list, and what to do. Names may be counted: add, never rename."""
 
     hint: str
 
@@ -46,11 +46,11 @@ class FaultKind(StrEnum):
         kind.hint = hint
         return kind
 
-    NOT_TEXT = "not_text", "give text, or a list of texts."
-    EMPTY = "empty", "name at least one address; null, not an empty list, means from anywhere."
-    BLANK = "blank", "this text is blank: leave it out of the list."
-    TOO_LONG = "too_long", "the list is too long: 4,194,304 characters at most."
-    TOO_MANY = "too_many", "the list has too many items (100,000 at most): write neighbours as one range."
+    NOT_TEXT = "not_text", "Give text, or a list of texts."
+    EMPTY = "empty", "Name at least one address; null, not an empty list, means from anywhere."
+    BLANK = "blank", "This text is blank: leave it out of the list."
+    TOO_LONG = "too_long", "The list is too long: 4,194,304 characters at most."
+    TOO_MANY = "too_many", "The list has too many items (100,000 at most): write neighbours as one range."
     CONTROL_CHARACTER = "control_character", "an invisible control character is inside: type the item again."
     LONG_DASH = "long_dash", "a long dash is inside: write a plain hyphen between the two addresses."
     FOREIGN_DIGIT = "foreign_digit", "digits of another script are inside: write plain digits, 0 to 9."
@@ -65,6 +65,7 @@ class FaultKind(StrEnum):
     ZONE = "zone", "zone IDs mean something on one machine only: leave out the percent sign and what follows it."
     QUOTE = "quote", "leave out the quotation marks."
     BRACKET = "bracket", "write the address without brackets, and without a port."
+    COMMENT = "comment", "comments are not read: leave out the number sign and what follows it."
     HEXADECIMAL = "hexadecimal", "write the four numbers of an IPv4 address in decimal."
     HOST_NAME = "host_name", "only addresses can be listed, not names: give the addresses of the host."
     ITEM_TOO_LONG = "item_too_long", "this is too long for one item: write a comma or a new line between items."
@@ -90,8 +91,7 @@ class FaultKind(StrEnum):
     NOT_FOUR_NUMBERS = "not_four_numbers", "an IPv4 address has four numbers with single dots between them."
     BAD_IPV6 = (
         "bad_ipv6",
-        "not an IPv6 address: it has eight groups of one to four hexadecimal digits, and one double colon "
-        "may stand for groups of zeros.",
+        "not an IPv6 address: eight groups of one to four hexadecimal digits, where :: may stand once for zeros.",
     )
     NOT_AN_ADDRESS = "not_an_address", "not an IPv4 or IPv6 address, network or range."
     MAPPED_PREFIX = (
@@ -100,15 +100,14 @@ class FaultKind(StrEnum):
     )
     HOST_BITS = (
         "host_bits",
-        "the host bits are set: write the network's first address before the slash, or a single address "
-        "without a slash.",
+        "the host bits are set: write the network's first address, or a single address without a slash.",
     )
     MIXED_FAMILIES = (
         "mixed_families",
-        "one end is IPv4 (an IPv4-mapped address counts as IPv4) and the other is IPv6: write one range for "
-        "each family.",
+        "one end is IPv4 (IPv4-mapped addresses are) and the other is IPv6: write one range for each family.",
     )
     REVERSED = "reversed", "the range runs backwards: write the lower address first."
+
 
 # What is looked for, in this order, in an item that could not be read. The first rows ask for single characters, so a
 # whole list with the wrong separator still gets the right hint; below ITEM_TOO_LONG the text is known to be short.
@@ -126,6 +125,7 @@ _ITEM_FAULTS: Final = tuple(
         (r"%", FaultKind.ZONE),
         (r"[\"'`]", FaultKind.QUOTE),
         (r"[][(){}<>]", FaultKind.BRACKET),
+        (r"#", FaultKind.COMMENT),
         (r"0[xX][0-9A-Fa-f]", FaultKind.HEXADECIMAL),
         (r"[G-Zg-z_]", FaultKind.HOST_NAME),
         (r"[0-9A-Fa-f:.][ \t]+[0-9A-Fa-f:.]", FaultKind.SPACE),
@@ -236,5 +236,7 @@ def _diagnosis(item: str) -> FaultKind:
             return kind
     for address in re.split(r"[ \t]*[-/][ \t]*", item):
         if packed_address(address) is None:
-            return next((kind for pattern, kind in _ADDRESS_FAULTS if pattern.search(address)), FaultKind.NOT_AN_ADDRESS)
+            for pattern, kind in _ADDRESS_FAULTS:
+                if pattern.search(address):
+                    return kind
     return FaultKind.NOT_AN_ADDRESS

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -57,7 +57,7 @@ class Endings:
 
     floors: Mapping[str, tuple[Floor, ...]] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
-    keys: Container[str] = frozenset()
+    keys: Collection[str] = frozenset()
 
     def floor_of(self, ref: str, now: float) -> int:
         """The strictest floor in force for `ref`; 0 when nothing moved."""
@@ -73,7 +73,7 @@ class Endings:
             known = more.get(ref, ())
             if floor not in known:
                 more[ref] = (*known, floor)
-        return Endings(more, {**self.tokens, **tokens}, frozenset(keys))
+        return Endings(more, {**self.tokens, **tokens}, frozenset((*self.keys, *keys)))
 
     def without_the_expired(self, now: float, window: int) -> Endings:
         """Forget floors that moved over `window` seconds ago: every token below them has expired."""

@@ -108,8 +108,8 @@ def hint(secret: Secret) -> str:
 
 
 def digest(client_id: str, secret: str, pepper: Pepper) -> bytes:
-    """HMAC-SHA-256 over client ID and secret: 32 bytes. Every byte of the secret counts."""
-    return hmac.digest(pepper.key, f"{client_id}\0{secret}".encode(), hashlib.sha256)
+    """HMAC-SHA-256 over client ID and secret: 32 bytes. Every byte of the secret counts, and no text is too odd."""
+    return hmac.digest(pepper.key, f"{client_id}\0{secret}".encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def is_secret_of(expected: bytes, computed: bytes) -> bool:

@@ -1,9 +1,10 @@
 """Is this text a JSON Web Signature of ours, and what does it carry? Strict where libraries are lenient.
 
-Compact serialisation only (RFC 7515 §7.1). Refused, before any key is touched: over-long text, padding and foreign
-characters, duplicate members at any depth, NaN and infinities, nesting too deep, any `typ` but the expected one, `crit`
-and `b64` (we understand no extension), an `alg` that is not the key's. `jku`, `x5u`, `jwk` and their like have no effect
-and nothing is ever fetched (RFC 8725 §3.10).
+Compact serialisation only (RFC 7515 §7.1). Refused: over-long text, padding and foreign characters, duplicate members
+at any depth, NaN and infinities, half surrogate pairs, nesting too deep, any `typ` but the expected one, `crit` and
+`b64` (we understand no extension), an `alg` that is not the key's. The header is judged before any key is touched, the
+payload after its signature. `jku`, `x5u`, `jwk` and their like have no effect and nothing is ever fetched (RFC 8725
+§3.10).
 """
 
 from __future__ import annotations
@@ -98,7 +99,10 @@ def _dump(value: Mapping[str, Any]) -> bytes:
 
 def _load(raw: bytes) -> dict[str, Any]:
     try:
-        value = _STRICT.decode(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        value = _STRICT.decode(text)
+        if "\\u" in text:  # half a surrogate pair is no text (RFC 7493 §2.1): hashing or printing it would fail
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise InvalidToken(detail="not strict JSON") from None
     if not isinstance(value, dict):

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm
@@ -30,6 +31,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
 
 SMALLEST_RSA_BITS = 2048
 NEW_RSA_BITS = 3072
+_FIT = "the key must be a P-256, RSA or Ed25519 private key"
 _REQUIRED_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
 
 
@@ -93,7 +95,7 @@ def new_signing_key(alg: str) -> SigningKey:
 def signing_key(private: object) -> SigningKey:
     """`private` as a signing key, with the algorithm that its type and size allow."""
     if not isinstance(private, PrivateKey):
-        raise UnfitKey("the key must be a P-256, RSA or Ed25519 private key")
+        raise UnfitKey(_FIT)
     public = private.public_key()
     alg = _algorithm_of(public)
     jwk = _public_jwk(public, alg)
@@ -105,13 +107,16 @@ def signing_key_from_der(der: bytes) -> SigningKey:
 
 
 def signing_key_from_pem(pem: bytes) -> SigningKey:
-    """An operator's own key: PEM, not encrypted."""
+    """An operator's own key: PEM, not encrypted, and one only, so that nobody wonders which one was taken."""
+    if pem.count(b"PRIVATE KEY-----") > 2:
+        raise UnfitKey("the file must hold one private key, not several")
     try:
-        return signing_key(serialization.load_pem_private_key(pem, password=None))
-    except (ValueError, TypeError) as fault:
-        if isinstance(fault, UnfitKey):
-            raise
+        private = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
         raise UnfitKey("the file must hold one unencrypted private key in PEM form") from None
+    except UnsupportedAlgorithm:
+        raise UnfitKey(_FIT) from None
+    return signing_key(private)
 
 
 def verifying_key(jwk: object) -> VerifyingKey | None:
@@ -127,7 +132,7 @@ def verifying_key(jwk: object) -> VerifyingKey | None:
             return None
     except Exception:  # noqa: BLE001  whatever a stranger's key does to the parser, it is no key of ours
         return None
-    return VerifyingKey(kid, alg, public, jwk)
+    return VerifyingKey(kid, alg, public, {**_public_jwk(public, alg), "kid": kid})
 
 
 def read_key_set(document: object) -> dict[str, VerifyingKey]:

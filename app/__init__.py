@@ -1,0 +1,57 @@
+"""The token server. `create_app` is the whole wiring: if it is not here, it is not connected."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.api import AdminApi
+from app.oauth.feed import GenerationFeed
+from app.oauth.metadata import Metadata
+from app.oauth.token import TokenEndpoint
+from app.probes import Probes
+from app.services import Services
+from app.services.admission import Admission
+from app.services.audit_trail import AuditTrail
+from app.services.catalogue import CatalogueService
+from app.services.credentials import Credentials
+from app.services.feed import Feed
+from app.services.installation import Installation
+from app.services.issuing import Issuing
+from app.services.keys import SigningKeys
+from app.services.networks import Networks
+from app.services.readiness import Readiness
+from app.settings import Settings
+from app.store import Store
+from app.store.sealing import Sealer, key_encryption_key, pepper_key
+from tokenserver.clock import Clock, utc_now
+from tokenserver.domain.secret import Pepper
+
+
+def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -> Services:
+    """The use cases without their doors: what the command line needs."""
+    peppers = [Pepper.of(key) for key in (pepper_key(settings), settings.pepper_previous) if key is not None]
+    store = Store(app, settings)
+    keys = SigningKeys(store, Sealer(key_encryption_key(settings)), settings, clock)
+    feed = Feed(store, keys, settings, clock)
+    credentials = Credentials(store, feed, peppers[0], clock)
+    catalogue = CatalogueService(store, feed, clock)
+    installation = Installation(store, keys, catalogue, credentials, peppers, clock)
+    return Services(store, peppers, keys, feed, credentials, catalogue, installation, AuditTrail(store))
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
+    """The server: services below, doors on top."""
+    app = Flask(__name__, static_folder=None)
+    services = create_services(app, settings, clock=clock)
+    issuing = Issuing(services.store, services.keys, services.peppers, settings, clock)
+    admission = Admission(services.store, services.keys, settings, clock)
+    doors = (
+        Metadata(settings, services.keys),
+        GenerationFeed(services.feed, Networks(services.store)),
+        AdminApi(services.credentials, services.catalogue, admission, settings),
+        Probes(Readiness(services.store, services.keys)),
+        TokenEndpoint(issuing, settings),
+    )
+    for door in doors:
+        door.mount(app)
+    return app

@@ -1,0 +1,9 @@
+"""`python -m app …`: the command line of the server (see `cli`)."""
+
+from flask import Flask
+
+from app import create_services
+from app.cli import command_line
+
+if __name__ == "__main__":
+    command_line(lambda settings: create_services(Flask("tokenserver"), settings))(prog_name="python -m app")

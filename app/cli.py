@@ -1,0 +1,206 @@
+"""The shell knocks: `python -m app serve | migrate | bootstrap | keys … | audit … | config check`.
+
+Every command is a use case of the services and works beside a running server. A secret is printed once, on standard output,
+by the command that made it. Failures are one line on standard error and exit code 1; faulty settings exit with 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from app.serving import serve_forever
+from app.services import Services
+from app.services.audit import Caller
+from app.settings import InvalidSettings, Settings, load, unknown_variables
+from tokenserver.clock import rfc3339
+from tokenserver.domain.audit import verify
+from tokenserver.errors import TokenServerError
+from tokenserver.tokens.keys import UnfitKey, signing_key_from_pem
+
+Connect = Callable[[Settings], Services]
+
+
+def command_line(connect: Connect) -> click.Group:
+    """The commands, over services that `connect` makes from the settings."""
+
+    @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+    def cli() -> None:
+        """The token server."""
+
+    for add in (_serving, _installing, _keys, _audit, _config):
+        add(cli, connect)
+    return cli
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Failures that we know become one line, without a traceback."""
+    try:
+        yield
+    except InvalidSettings as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(2)
+    except TokenServerError as fault:
+        click.echo(" ".join(filter(None, [fault.public, fault.detail])), err=True)
+        sys.exit(1)
+
+
+def _serving(cli: click.Group, connect: Connect) -> None:
+    @cli.command()
+    @click.option("--host", help="Address to listen on.")
+    @click.option("--port", type=int, help="Port to listen on.")
+    def serve(host: str | None, port: int | None) -> None:
+        """Migrate (SQLite), make what is missing, and serve until interrupted."""
+        with _plainly():
+            settings = load(host=host, port=port)
+            services = connect(settings)
+            if settings.on_sqlite:
+                services.installation.migrate()
+            services.installation.refuse_unless_current()
+            services.installation.prepare()
+            if sys.stdout.isatty():
+                _welcome(services, settings)
+        serve_forever(settings)
+
+    def _welcome(services: Services, settings: Settings) -> None:
+        made = services.installation.bootstrap()
+        if made.secret is not None:
+            click.echo("This is the first start. The admin credential, shown this once:\n")
+            click.echo(f"  export TOKENSERVER_URL={settings.issuer}")
+            click.echo(f"  export TOKENSERVER_CLIENT_ID={made.client_id}")
+            click.echo(f"  export TOKENSERVER_CLIENT_SECRET={made.secret.reveal()}\n")
+
+
+def _installing(cli: click.Group, connect: Connect) -> None:
+    @cli.command()
+    def migrate() -> None:
+        """Bring the database's schema up to date."""
+        with _plainly():
+            done = connect(load()).installation.migrate()
+        click.echo("The schema was brought up to date." if done else "The schema is up to date.")
+
+    @cli.command()
+    @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+    @click.option("--email", help="E-mail address of the first operator.")
+    @click.option("--again", is_flag=True, help="Make a fresh admin credential, beside those there are.")
+    def bootstrap(as_json: bool, email: str | None, again: bool) -> None:  # noqa: FBT001  click passes flags by name
+        """Make the first organization, keys and admin credential; a second call makes nothing new."""
+        with _plainly():
+            services = connect(load())
+            services.installation.migrate()
+            made = services.installation.bootstrap(email, again=again)
+        secret = made.secret.reveal() if made.secret is not None else None
+        told = {
+            "organization_id": made.organization_id,
+            "operator_email": made.operator_email,
+            "setup_url": None,
+            "client_id": made.client_id,
+            "client_secret": secret,
+        }
+        if as_json:
+            click.echo(json.dumps(told))
+            return
+        for name, value in told.items():
+            if value is not None:
+                click.echo(f"{name}: {value}")
+        if secret is None:
+            click.echo("Nothing new was made; --again makes a fresh admin credential.")
+
+
+def _keys(cli: click.Group, connect: Connect) -> None:
+    @cli.group()
+    def keys() -> None:
+        """Signing keys."""
+
+    @keys.command("list")
+    def list_() -> None:
+        """Every signing key, oldest first."""
+        with _plainly():
+            for key in connect(load()).keys.list():
+                ended = f" revoked {rfc3339(key.revoked_at)}" if key.revoked_at is not None else ""
+                click.echo(f"{key.kid} {key.alg} signs from {rfc3339(key.active_from)}{ended}")
+
+    @keys.command()
+    def rotate() -> None:
+        """Publish a new key now; it signs when every resource server has had time to fetch it."""
+        with _plainly():
+            services = connect(load())
+            click.echo(services.keys.rotate(_shell(services)))
+
+    @keys.command()
+    @click.argument("kid")
+    def revoke(kid: str) -> None:
+        """Withdraw a key and, within the feed interval, every token it signed."""
+        with _plainly():
+            services = connect(load())
+            services.keys.revoke(_shell(services), kid)
+
+    @keys.command("import")
+    @click.option("--pem", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+    @click.option("--activate", is_flag=True, help="Sign with it at once, rather than after the key set's lifetime.")
+    def import_(pem: Path, activate: bool) -> None:  # noqa: FBT001  click passes flags by name
+        """Bring your own private key; it is sealed like the others."""
+        with _plainly():
+            try:
+                key = signing_key_from_pem(pem.read_bytes())
+            except UnfitKey as fault:
+                raise InvalidSettings(f"The key cannot be used: {fault}.") from None
+            services = connect(load())
+            click.echo(services.keys.rotate(_shell(services), key, at_once=activate))
+
+
+def _audit(cli: click.Group, connect: Connect) -> None:
+    @cli.group()
+    def audit() -> None:
+        """The audit log."""
+
+    @audit.command("verify")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+    def verify_(file: Path | None) -> None:
+        """Verify the log in the database, or an exported FILE without any server; exits 1 at a bad line."""
+        with _plainly():
+            if file is None:
+                flaw = connect(load()).audit_trail.verify()
+            else:
+                with file.open(encoding="utf-8", errors="replace") as lines:
+                    flaw = verify(lines)
+        if flaw is not None:
+            click.echo(f"line {flaw.place}: {flaw.reason}", err=True)
+            sys.exit(1)
+        click.echo("The audit log is whole.")
+
+    @audit.command()
+    def export() -> None:
+        """Every audit line as JSON, one a line."""
+        with _plainly():
+            for line in connect(load()).audit_trail.export():
+                click.echo(line)
+
+
+def _config(cli: click.Group, connect: Connect) -> None:  # noqa: ARG001  the settings need no services
+    @cli.group()
+    def config() -> None:
+        """The settings."""
+
+    @config.command()
+    def check() -> None:
+        """Say whether the settings are good, without starting anything."""
+        with _plainly():
+            settings = load()
+        for name in unknown_variables(os.environ):
+            click.echo(f"{name} is not a setting: is it misspelt?", err=True)
+        for name in type(settings).model_fields:
+            field = type(settings).model_fields[name]
+            shown = getattr(settings, name) if field.repr else "(set)" if getattr(settings, name) else "(not set)"
+            click.echo(f"TOKENSERVER_{name.upper()}={shown}")
+
+
+def _shell(services: Services) -> Caller:
+    return services.installation.prepare()

@@ -1,0 +1,111 @@
+"""How do values become HTTP? The one place where failures get a status, and every answer its headers.
+
+Used by the token door (plain WSGI) and by Flask alike, so that they cannot disagree. Nothing a caller sent is ever in an
+answer; what we know about an unexpected failure stays in the log, under the request's ID.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Request, Response
+
+from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.errors import InvalidInput, Refused, TokenServerError, Unavailable
+
+log = logging.getLogger("tokenserver.http")
+
+Headers = list[tuple[str, str]]
+REALM = "tokenserver"
+LARGEST_BODY = 64 * 1024
+
+ALWAYS: Headers = [
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+]
+"""On every answer that does not say otherwise."""
+
+
+def new_request_id() -> str:
+    """96 random bits; in the answer's `X-Request-Id`, the log and the audit line."""
+    return secrets.token_urlsafe(12)
+
+
+def named(fault: Exception, request_id: str) -> TokenServerError:
+    """`fault` as one of the family; what is not is logged here, once, and becomes a plain 500."""
+    if isinstance(fault, TokenServerError):
+        if isinstance(fault, Unavailable):
+            log.warning("unavailable: %s", fault.detail, extra={"request_id": request_id})
+        return fault
+    log.error("unexpected", exc_info=fault, extra={"request_id": request_id})
+    return TokenServerError()
+
+
+def failure_headers(fault: TokenServerError) -> Headers:
+    """`Retry-After` for what may succeed later, `WWW-Authenticate` for what lacks proof (RFC 9110 §11.6.1)."""
+    if isinstance(fault, Unavailable):
+        return [("Retry-After", str(fault.retry_after))]
+    if fault.status == 401:  # noqa: PLR2004
+        if fault.code == "invalid_client":
+            return [("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"')]
+        error = f', error="{fault.code}"' if fault.code else ""
+        return [("WWW-Authenticate", f'Bearer realm="{REALM}"{error}')]
+    if fault.code == "insufficient_scope":
+        return [("WWW-Authenticate", f'Bearer realm="{REALM}", error="insufficient_scope"')]
+    return []
+
+
+def oauth_failure(fault: TokenServerError) -> dict[str, str]:
+    """RFC 6749 §5.2."""
+    return {"error": fault.code, "error_description": fault.public}
+
+
+def problem(fault: TokenServerError, request_id: str) -> dict[str, Any]:
+    """RFC 9457, with a pointer to each faulty field."""
+    document: dict[str, Any] = {
+        "type": f"urn:tokenserver:problem:{fault.code or 'unauthorized'}",
+        "title": fault.public,
+        "status": fault.status,
+        "code": fault.code or "unauthorized",
+        "request_id": request_id,
+    }
+    if isinstance(fault, InvalidInput):
+        document["errors"] = [{"pointer": f.pointer, "detail": f.hint} for f in fault.faults]
+    for name in ("count", "client_ids"):
+        if hasattr(fault, name):
+            document[name] = getattr(fault, name)
+    return document
+
+
+def respond(
+    body: Mapping[str, Any] | None, status: int = 200, headers: Iterable[tuple[str, str]] = (), *, kind: str = "application/json"
+) -> Response:
+    """A Flask response with JSON, or without a body."""
+    text = "" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    response = Response(text, status, content_type=kind if body is not None else None)
+    for name, value in headers:
+        response.headers[name] = value
+    return response
+
+
+def address_of(request: Request, proxies: TrustedProxies) -> str:
+    """The client's address, or the empty text when it cannot be determined."""
+    return client_address(request.environ, proxies)
+
+
+def client_address(environ: Mapping[str, Any], proxies: TrustedProxies) -> str:
+    """As `address_of`, from a WSGI environment."""
+    forwarding = [
+        (name, environ[key])
+        for name, key in (("Forwarded", "HTTP_FORWARDED"), ("X-Forwarded-For", "HTTP_X_FORWARDED_FOR"))
+        if key in environ
+    ]
+    try:
+        return proxies.client_address(environ.get("REMOTE_ADDR"), forwarding)
+    except Refused:
+        return ""

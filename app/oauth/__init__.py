@@ -1,0 +1,1 @@
+"""Machines knock: the token endpoint, its metadata and keys, and the generation feed."""

@@ -1,0 +1,29 @@
+"""What happens? One public method per use case; transaction, audit line and feed inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.services.audit_trail import AuditTrail
+from app.services.catalogue import CatalogueService
+from app.services.credentials import Credentials
+from app.services.feed import Feed
+from app.services.installation import Installation
+from app.services.keys import SigningKeys
+from app.store import Store
+from tokenserver.domain.secret import Pepper
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases of this process, wired: what the command line and the doors are given."""
+
+    store: Store
+    peppers: Sequence[Pepper]
+    keys: SigningKeys
+    feed: Feed
+    credentials: Credentials
+    catalogue: CatalogueService
+    installation: Installation
+    audit_trail: AuditTrail

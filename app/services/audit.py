@@ -1,0 +1,117 @@
+"""Who did what? How use cases word their audit lines.
+
+A line of a change says what changed from what to what, never a secret. Refusals of strangers are folded, so that nobody
+fills the disk from outside: per address (IPv6 by its /64), known credential and reason, the first of a minute is written
+at once, the others are counted and written as one line when the minute is over. What a crash can lose is such a count,
+never the fact.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from tokenserver.clock import MINUTE, rfc3339
+from tokenserver.domain.audit import Entry, Event
+from tokenserver.domain.credential import Credential
+from tokenserver.domain.restrictions import AllowedIPs
+from tokenserver.tokens.claims import MOST_RANGES_CARRIED
+
+MOST_FOLDED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks for a change: an actor such as `credential:tsc_…` or `shell`, and what it may do."""
+
+    actor: str
+    organization_id: str
+    scopes: frozenset[str] = frozenset()
+    address: str = ""
+    request_id: str = ""
+
+    def did(self, event: Event, now: float, credential: str = "", **detail: Any) -> Entry:
+        """The audit line of what this caller did."""
+        return Entry(
+            event=event,
+            at=now,
+            actor=self.actor,
+            organization=self.organization_id,
+            credential=credential,
+            address=self.address,
+            request_id=self.request_id,
+            detail=detail,
+        )
+
+
+def changes(before: Credential, after: Credential, now: float) -> dict[str, list[Any]]:
+    """Name to `[from, to]` for everything that differs."""
+    old, new = _shown(before, now), _shown(after, now)
+    return {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+
+
+def _shown(credential: Credential, now: float) -> dict[str, Any]:
+    terms, generation = credential.restrictions, credential.generation
+    return {
+        "name": credential.name,
+        "description": credential.description,
+        "status": credential.status(now).value,
+        "roles": sorted(terms.roles),
+        "grants": [[g.audience, g.access.value, sorted(g.scopes)] for g in terms.grants],
+        "allowed_ips": _ranges_shown(terms.allowed_ips),
+        "token_lifetime": terms.token_lifetime,
+        "expires_at": rfc3339(terms.expires_at),
+        "generation": generation.current,
+        "floor": generation.floor_at(now),
+        "grace_expires_at": rfc3339(generation.next_floor_at) if generation.in_grace(now) else None,
+        "secrets": [[secret.id, secret.state_at(now).value] for secret in credential.secrets],
+    }
+
+
+def _ranges_shown(allowed: AllowedIPs | None) -> object:
+    if allowed is None:
+        return None
+    if len(allowed) > MOST_RANGES_CARRIED:
+        return {"sha256": allowed.digest(), "ranges": len(allowed)}
+    return list(allowed.normal_form())
+
+
+class Folding:
+    """Folds refusals. Used by one thread at a time; what it remembers is bounded."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, str], list[Any]] = {}
+
+    def fold(self, entry: Entry) -> Iterator[Entry]:
+        """The lines to write now: the first of its minute, and counts of minutes that are over."""
+        minute = int(entry.at) // MINUTE
+        yield from self.over(minute)
+        key = (_neighbourhood(entry.address), entry.credential, str(entry.detail.get("reason", "")))
+        if key not in self._counts and len(self._counts) >= MOST_FOLDED:
+            key = ("many", "", "")
+            entry = replace(entry, address="", credential="", detail={"reason": "many strangers"})
+        counted = self._counts.get(key)
+        if counted is None:
+            self._counts[key] = [minute, 0, entry]
+            yield entry
+        else:
+            counted[1] += 1
+            counted[2] = entry
+
+    def over(self, minute: int) -> Iterator[Entry]:
+        """The counts of every minute before `minute`, which are then forgotten."""
+        for key in [key for key, counted in self._counts.items() if counted[0] < minute]:
+            _, more, last = self._counts.pop(key)
+            if more:
+                yield replace(last, detail={**last.detail, "more": more})
+
+
+@lru_cache(maxsize=1024)
+def _neighbourhood(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one: what one stranger can vary at will counts as one."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network(f"{address}/64", strict=False))

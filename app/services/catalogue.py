@@ -1,0 +1,237 @@
+"""Which APIs, scopes and roles can be granted? Changing the catalogue, with care for the credentials that hold its parts.
+
+Taking something away that credentials hold (deleting a role, an API or a scope; making a scope sensitive; changing what
+kind a scope is) is refused with their number and the first of them, or done with a bump of each when asked to *cascade*:
+nothing that is out goes on under terms that are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from app.services.audit import Caller
+from app.services.credentials import ADMIN_AUDIENCE, save_change
+from app.services.feed import Feed
+from app.services.ids import new_id
+from app.store import Store, Transaction
+from tokenserver.clock import Clock
+from tokenserver.domain.audit import Event
+from tokenserver.domain.catalogue import Api, Catalogue, Role, Scope
+from tokenserver.domain.credential import Credential
+from tokenserver.domain.restrictions import Access, Grant, Restrictions, narrows
+from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound, PreconditionFailed
+
+MOST_NAMED = 100
+Found = TypeVar("Found", Api, Role)
+
+
+class StillHeld(Conflict):
+    """Credentials hold what was to go; `client_ids` are the first of them, `count` is how many there are."""
+
+    code = "still_held"
+
+    def __init__(self, client_ids: list[str]) -> None:
+        self.client_ids = client_ids[:MOST_NAMED]
+        self.count = len(client_ids)
+        super().__init__(
+            f"{self.count} credentials hold it. Change them first, or repeat with cascade=true: it is then taken from"
+            " each of them, and their outstanding tokens end."
+        )
+
+
+class BelongsToTheServer(Conflict):
+    code = "belongs_to_the_server"
+    public = "This API is the server's own and cannot be changed."
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDraft:
+    audience: str
+    name: str
+    scopes: tuple[Scope, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDraft:
+    name: str
+    description: str
+    audience: str | None
+
+
+class CatalogueService:
+    def __init__(self, store: Store, feed: Feed, clock: Clock) -> None:
+        self._store = store
+        self._feed = feed
+        self._clock = clock
+
+    def create_api(self, caller: Caller, draft: ApiDraft) -> Api:
+        with self._store.writing() as tx:
+            return self.create_api_in(tx, caller, draft, self._clock())
+
+    def create_api_in(self, tx: Transaction, caller: Caller, draft: ApiDraft, now: float) -> Api:
+        """`create_api` as a part of a larger transaction."""
+        api = Api(new_id("api"), caller.organization_id, draft.audience, draft.name, draft.scopes, int(now))
+        tx.catalogue.add_api(api)
+        tx.audit.append(caller.did(Event.API_CREATED, now, **_shown_api(api)))
+        return api
+
+    def list_apis(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[Api]:
+        with self._store.reading() as tx:
+            return tx.catalogue.list_apis(caller.organization_id, after, limit)
+
+    def get_api(self, caller: Caller, api_id: str) -> Api:
+        with self._store.reading() as tx:
+            return _found(tx.catalogue.api(caller.organization_id, api_id), "API")
+
+    def update_api(
+        self, caller: Caller, api_id: str, version: int | None, edit: Callable[[Api], Api], *, cascade: bool = False
+    ) -> Api:
+        """Apply `edit`, which sets the name or the scopes."""
+        with self._store.writing() as tx:
+            now = self._clock()
+            before = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
+            _refuse_stale(before.version, version)
+            _refuse_own(before)
+            after = edit(before)
+            if after == before:
+                return before
+            after = replace(after, version=before.version + 1)
+            self._take_away(tx, caller, before, after, now, cascade=cascade)
+            tx.catalogue.save_api(after, was=before)
+            old, new = _shown_api(before), _shown_api(after)
+            changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+            tx.audit.append(caller.did(Event.API_UPDATED, now, api=api_id, changed=changed))
+        self._feed.changed()
+        return after
+
+    def delete_api(self, caller: Caller, api_id: str, version: int | None, *, cascade: bool = False) -> None:
+        with self._store.writing() as tx:
+            now = self._clock()
+            api = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
+            _refuse_stale(api.version, version)
+            _refuse_own(api)
+            if tx.catalogue.roles_of_api(caller.organization_id, api.audience):
+                raise Conflict("Roles belong to this API: delete them first.")
+            self._take_away(tx, caller, api, None, now, cascade=cascade)
+            tx.catalogue.delete_api(api)
+            tx.audit.append(caller.did(Event.API_DELETED, now, **_shown_api(api)))
+        self._feed.changed()
+
+    def create_role(self, caller: Caller, draft: RoleDraft) -> Role:
+        with self._store.writing() as tx:
+            now = self._clock()
+            if draft.audience is not None and draft.audience not in tx.catalogue.of(caller.organization_id):
+                raise InvalidInput([Fault("/audience", "There is no such API: create it with POST /v1/apis.")])
+            role = Role(
+                new_id("role"), caller.organization_id, draft.name, draft.description, draft.audience, int(now)
+            )
+            tx.catalogue.add_role(role)
+            tx.audit.append(caller.did(Event.ROLE_CREATED, now, **_shown_role(role)))
+        return role
+
+    def list_roles(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[Role]:
+        with self._store.reading() as tx:
+            return tx.catalogue.list_roles(caller.organization_id, after, limit)
+
+    def get_role(self, caller: Caller, role_id: str) -> Role:
+        with self._store.reading() as tx:
+            return _found(tx.catalogue.role(caller.organization_id, role_id), "role")
+
+    def update_role(self, caller: Caller, role_id: str, version: int | None, description: str) -> Role:
+        """A role's name is what tokens and resource servers know it by, and never changes."""
+        with self._store.writing() as tx:
+            now = self._clock()
+            before = _found(tx.catalogue.role(caller.organization_id, role_id), "role")
+            _refuse_stale(before.version, version)
+            if description == before.description:
+                return before
+            after = replace(before, description=description, version=before.version + 1)
+            tx.catalogue.save_role(after, was=before)
+            changed = {"description": [before.description, after.description]}
+            tx.audit.append(caller.did(Event.ROLE_UPDATED, now, role=role_id, name=before.name, changed=changed))
+        return after
+
+    def delete_role(self, caller: Caller, role_id: str, version: int | None, *, cascade: bool = False) -> None:
+        with self._store.writing() as tx:
+            now = self._clock()
+            role = _found(tx.catalogue.role(caller.organization_id, role_id), "role")
+            _refuse_stale(role.version, version)
+            holders = tx.credentials.holding_role(caller.organization_id, role.name)
+            _narrow(
+                tx, caller, holders, lambda terms: replace(terms, roles=terms.roles - {role.name}), now, cascade=cascade
+            )
+            tx.catalogue.delete_role(role)
+            tx.audit.append(caller.did(Event.ROLE_DELETED, now, **_shown_role(role)))
+        self._feed.changed()
+
+    def _take_away(
+        self, tx: Transaction, caller: Caller, before: Api, after: Api | None, now: float, *, cascade: bool
+    ) -> None:
+        """Credentials that would lose a scope when `before` becomes `after` (or goes)."""
+        catalogue = tx.catalogue.of(caller.organization_id)
+        then: Catalogue = {audience: api for audience, api in catalogue.items() if audience != before.audience}
+        if after is not None:
+            then = {**then, after.audience: after}
+        holders = [
+            credential
+            for credential in tx.credentials.granted_at(caller.organization_id, before.audience)
+            if after is None or narrows(credential.restrictions, credential.restrictions, catalogue, then=then)
+        ]
+        kept = after.scope_names() if after is not None else frozenset[str]()
+
+        def taken(terms: Restrictions) -> Restrictions:
+            return replace(terms, grants=tuple(_without(terms.grants, before.audience, kept, gone=after is None)))
+
+        _narrow(tx, caller, holders, taken, now, cascade=cascade)
+
+
+def _without(grants: Iterable[Grant], audience: str, kept: frozenset[str], *, gone: bool) -> Iterable[Grant]:
+    for grant in grants:
+        if grant.audience != audience:
+            yield grant
+        elif not gone:
+            yield replace(grant, scopes=grant.scopes & kept) if grant.access is Access.CUSTOM else grant
+
+
+def _narrow(
+    tx: Transaction,
+    caller: Caller,
+    holders: list[Credential],
+    taken: Callable[[Restrictions], Restrictions],
+    now: float,
+    *,
+    cascade: bool,
+) -> None:
+    """Refuse, or take from each holder and bump it; in the order of client IDs, as every writer does."""
+    if holders and not cascade:
+        raise StillHeld(sorted(credential.client_id for credential in holders))
+    for credential in sorted(holders, key=lambda holder: holder.client_id):
+        narrowed = credential.narrowed(taken(credential.restrictions), now)
+        save_change(tx, caller, Event.CREDENTIAL_UPDATED, credential, narrowed, now)
+
+
+def _found(value: Found | None, what: str) -> Found:
+    if value is None:
+        raise NotFound(f"There is no {what} with this ID.")
+    return value
+
+
+def _refuse_stale(found: int, version: int | None) -> None:
+    if version is not None and found != version:
+        raise PreconditionFailed
+
+
+def _refuse_own(api: Api) -> None:
+    if api.audience == ADMIN_AUDIENCE:
+        raise BelongsToTheServer
+
+
+def _shown_api(api: Api) -> dict[str, object]:
+    scopes = [[scope.name, scope.access.value, scope.sensitive] for scope in api.scopes]
+    return {"api": api.id, "audience": api.audience, "name": api.name, "scopes": scopes}
+
+
+def _shown_role(role: Role) -> dict[str, object]:
+    return {"role": role.id, "name": role.name, "audience": role.audience, "description": role.description}

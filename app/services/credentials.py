@@ -1,0 +1,257 @@
+"""What can be done with a credential? Create, list, read, change, end; each with its audit line and its line in the feed.
+
+A change is one transaction: read, decide, compare-and-swap on the version, floors into the feed, audit line. Without
+`If-Match` a change of the state (disable, revoke, regenerate, …) is repeated on what it finds when it lost a race; one with
+it, and every PATCH, is refused with 412 instead. After the reply, no node accepts what the change has ended.
+
+Nobody raises their own rights through another credential: whoever touches a credential that holds scopes of the admin API
+must hold those scopes as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from app.services.audit import Caller, changes
+from app.services.feed import Feed
+from app.services.ids import new_id
+from app.store import Store, Transaction
+from app.store.credentials import SecretHistory
+from tokenserver.clock import Clock
+from tokenserver.domain.audit import Event
+from tokenserver.domain.credential import Credential, CredentialSecret
+from tokenserver.domain.generation import Generation
+from tokenserver.domain.liveness import reference
+from tokenserver.domain.restrictions import Access, Restrictions
+from tokenserver.domain.secret import Pepper, Secret, digest, hint, new_client_id, new_secret
+from tokenserver.errors import Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
+
+ADMIN_AUDIENCE = "urn:tokenserver:admin"
+_TRIES = 5
+
+Transition = Callable[[Credential, Transaction, float], Credential]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialView:
+    """A credential with every secret it ever had and their last uses, as of `now`."""
+
+    credential: Credential
+    history: SecretHistory
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A credential with a secret that is seen this once. `retiring` is the secret beside it, in a grace period."""
+
+    view: CredentialView
+    secret: Secret
+    secret_id: str
+    retiring: CredentialSecret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a new credential shall be."""
+
+    name: str
+    description: str
+    restrictions: Restrictions
+
+
+class Credentials:
+    def __init__(self, store: Store, feed: Feed, pepper: Pepper, clock: Clock) -> None:
+        self._store = store
+        self._feed = feed
+        self._pepper = pepper
+        self._clock = clock
+
+    def create(self, caller: Caller, draft: Draft) -> NewSecret:
+        with self._store.writing() as tx:
+            return self.create_in(tx, caller, draft, self._clock())
+
+    def create_in(self, tx: Transaction, caller: Caller, draft: Draft, now: float) -> NewSecret:
+        """`create` as a part of a larger transaction."""
+        _refuse_unknown_terms(tx, caller, draft.restrictions, now)
+        _refuse_escalation(tx, caller, draft.restrictions)
+        client_id, secret = new_client_id(), new_secret()
+        kept = self._kept(client_id, secret, now)
+        credential = Credential(
+            client_id=client_id,
+            organization_id=caller.organization_id,
+            name=draft.name,
+            description=draft.description,
+            restrictions=draft.restrictions,
+            generation=Generation(),
+            secrets=(kept,),
+            created_at=int(now),
+            created_by=caller.actor,
+        )
+        tx.credentials.add(credential)
+        blank = replace(credential, name="", restrictions=Restrictions(token_lifetime=0), secrets=())
+        tx.audit.append(
+            caller.did(Event.CREDENTIAL_CREATED, now, client_id, changed=changes(blank, credential, now))
+        )
+        return NewSecret(CredentialView(credential, [(kept, None)], now), secret, kept.id)
+
+    def list(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[CredentialView]:
+        """Newest first, `limit` at most, after the place of the last one seen."""
+        now = self._clock()
+        with self._store.reading() as tx:
+            found = tx.credentials.list(caller.organization_id, after, limit)
+            histories = tx.credentials.secret_histories(found)
+        return [CredentialView(credential, histories[credential.client_id], now) for credential in found]
+
+    def get(self, caller: Caller, client_id: str) -> CredentialView:
+        with self._store.reading() as tx:
+            return self._view(tx, caller, client_id, self._clock())
+
+    def update(
+        self, caller: Caller, client_id: str, version: int | None, edit: Callable[[Credential], Credential]
+    ) -> CredentialView:
+        """Apply `edit`, which sets name, description or restrictions; a narrowing ends what is out."""
+
+        def transition(credential: Credential, tx: Transaction, now: float) -> Credential:
+            wanted = edit(credential)
+            if wanted.restrictions != credential.restrictions:
+                _refuse_unknown_terms(tx, caller, wanted.restrictions, now, known=credential.restrictions)
+                _refuse_escalation(tx, caller, wanted.restrictions)
+            catalogue = tx.catalogue.of(caller.organization_id)
+            changed = credential.renamed(wanted.name, wanted.description)
+            changed = changed.restricted(wanted.restrictions, catalogue, now)
+            return replace(changed, version=credential.version + 1) if changed != credential else credential
+
+        return self._change(caller, client_id, Event.CREDENTIAL_UPDATED, transition, version)
+
+    def regenerate(self, caller: Caller, client_id: str, version: int | None = None) -> NewSecret:
+        """A new secret now; the old one and every token that is out have ended when this returns."""
+        secret = new_secret()
+        kept = self._kept(client_id, secret, self._clock())
+        view = self._change(
+            caller, client_id, Event.SECRET_REGENERATED, lambda c, _tx, now: c.regenerated(kept, now), version
+        )
+        return NewSecret(view, secret, kept.id)
+
+    def rotate(self, caller: Caller, client_id: str, grace_seconds: int, version: int | None = None) -> NewSecret:
+        """A new secret beside the old one, which retires when the grace period ends. Nothing ends early."""
+        secret = new_secret()
+        kept = self._kept(client_id, secret, self._clock())
+        view = self._change(
+            caller, client_id, Event.SECRET_ROTATED, lambda c, _tx, now: c.rotated(kept, now, grace_seconds), version
+        )
+        retiring = next(s for s in view.credential.secrets if s.id != kept.id and s.expires_at is not None)
+        return NewSecret(view, secret, kept.id, retiring)
+
+    def finish_rotation(self, caller: Caller, client_id: str, version: int | None = None) -> CredentialView:
+        return self._change(
+            caller, client_id, Event.ROTATION_FINISHED, lambda c, _tx, now: c.rotation_finished(now), version
+        )
+
+    def cancel_rotation(self, caller: Caller, client_id: str, version: int | None = None) -> CredentialView:
+        return self._change(
+            caller, client_id, Event.ROTATION_CANCELLED, lambda c, _tx, now: c.rotation_cancelled(now), version
+        )
+
+    def disable(self, caller: Caller, client_id: str, version: int | None = None) -> CredentialView:
+        return self._change(caller, client_id, Event.CREDENTIAL_DISABLED, lambda c, _tx, now: c.disabled(now), version)
+
+    def enable(self, caller: Caller, client_id: str, version: int | None = None) -> CredentialView:
+        return self._change(caller, client_id, Event.CREDENTIAL_ENABLED, lambda c, _tx, now: c.enabled(now), version)
+
+    def revoke(self, caller: Caller, client_id: str, reason: str, version: int | None = None) -> CredentialView:
+        return self._change(
+            caller, client_id, Event.CREDENTIAL_REVOKED, lambda c, _tx, now: c.revoked(now, reason), version
+        )
+
+    def delete(self, caller: Caller, client_id: str, version: int | None = None) -> None:
+        self._change(caller, client_id, Event.CREDENTIAL_DELETED, lambda c, _tx, now: c.deleted(now), version)
+
+    def _change(
+        self, caller: Caller, client_id: str, event: Event, transition: Transition, version: int | None
+    ) -> CredentialView:
+        for attempt in range(_TRIES):
+            try:
+                view = self._try(caller, client_id, event, transition, version)
+            except PreconditionFailed:
+                if version is not None or attempt == _TRIES - 1:
+                    raise
+            else:
+                self._feed.changed()
+                return view
+        raise PreconditionFailed
+
+    def _try(
+        self, caller: Caller, client_id: str, event: Event, transition: Transition, version: int | None
+    ) -> CredentialView:
+        with self._store.writing() as tx:
+            now = self._clock()
+            before = self._view(tx, caller, client_id, now).credential
+            if version is not None and before.version != version:
+                raise PreconditionFailed
+            _refuse_escalation(tx, caller, before.restrictions)
+            after = transition(before, tx, now)
+            if after is not before:
+                save_change(tx, caller, event, before, after, now)
+            history = tx.credentials.secret_histories([after])[client_id]
+        return CredentialView(after, history, now)
+
+    def _view(self, tx: Transaction, caller: Caller, client_id: str, now: float) -> CredentialView:
+        credential = tx.credentials.get(caller.organization_id, client_id)
+        if credential is None:
+            raise NotFound("There is no credential with this client ID.")
+        return CredentialView(credential, tx.credentials.secret_histories([credential])[client_id], now)
+
+    def _kept(self, client_id: str, secret: Secret, now: float) -> CredentialSecret:
+        return CredentialSecret(
+            id=new_id("sec"),
+            digest=digest(client_id, secret.reveal(), self._pepper),
+            pepper_id=self._pepper.id,
+            hint=hint(secret),
+            created_at=int(now),
+        )
+
+
+def save_change(
+    tx: Transaction, caller: Caller, event: Event, before: Credential, after: Credential, now: float
+) -> None:
+    """What every change of a credential does: the row, the floors that moved, the audit line; in this order."""
+    tx.credentials.save(after, was=before)
+    floors = after.generation.floors_to_tell(before.generation, now)
+    seq = tx.feed.tell_floors(after.organization_id, reference(after.client_id), floors, now)
+    told = {} if seq is None else {"feed_seq": seq}
+    tx.audit.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **told))
+
+
+def _refuse_unknown_terms(
+    tx: Transaction, caller: Caller, terms: Restrictions, now: float, known: Restrictions | None = None
+) -> None:
+    """Every role, API and scope must be in the catalogue; what the credential holds already is not asked again."""
+    faults: list[Fault] = []
+    roles = terms.roles - (known.roles if known is not None else frozenset())
+    if roles - tx.catalogue.role_names(caller.organization_id):
+        faults.append(Fault("/roles", "A role is not in the catalogue: create it first with POST /v1/roles."))
+    catalogue = tx.catalogue.of(caller.organization_id)
+    for place, grant in enumerate(terms.grants):
+        api = catalogue.get(grant.audience)
+        if known is not None and grant in known.grants:
+            continue
+        if api is None:
+            faults.append(Fault(f"/grants/{place}/audience", "There is no such API: create it with POST /v1/apis."))
+        elif not grant.scopes <= api.scope_names():
+            faults.append(Fault(f"/grants/{place}/scopes", "A scope is not in the catalogue of this API."))
+        elif grant.access is not Access.CUSTOM and grant.scopes:
+            faults.append(Fault(f"/grants/{place}/scopes", "List scopes only where access is custom."))
+    if terms.expires_at is not None and terms.expires_at <= now and (known is None or known.expires_at != terms.expires_at):
+        faults.append(Fault("/expires_at", "Must lie in the future."))
+    if faults:
+        raise InvalidInput(faults)
+
+
+def _refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions) -> None:
+    if all(grant.audience != ADMIN_AUDIENCE for grant in terms.grants):
+        return
+    held = terms.scopes_at(tx.catalogue.of(caller.organization_id)).get(ADMIN_AUDIENCE, frozenset())
+    if not held <= caller.scopes:
+        raise InsufficientScope("The credential holds admin scopes that you do not hold.")

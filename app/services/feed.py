@@ -1,0 +1,138 @@
+"""Which floors moved? The generation feed as resource servers get it: a signed statement, fresh to the second.
+
+Every request reads the last number from the database, so that no node ever tells an old state as a new one. What is saved
+is the signature: a statement is signed anew when something changed or a second has passed, and is the same bytes for
+everybody who asks after the same number.
+
+A request may wait for a change; at most `feed_waiters` do so at a time in a process, the rest are answered at once. While
+anybody waits, one thread watches the database for the changes of other processes; those of this one wake them directly.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from app.services.keys import SigningKeys
+from app.settings import Settings
+from app.store import Store
+from app.store.feed import FLOOR, TOKEN, WINDOW, FeedRow
+from app.store.signal import Signal
+from tokenserver.clock import Clock, monotonic
+from tokenserver.domain.generation import Floor
+from tokenserver.errors import TokenServerError
+from tokenserver.tokens.statements import Statement
+
+LONGEST_WAIT = 25.0
+MOST_STATEMENTS_KEPT = 64
+
+
+class Feed:
+    def __init__(self, store: Store, keys: SigningKeys, settings: Settings, clock: Clock) -> None:
+        self._store = store
+        self._keys = keys
+        self._issuer = settings.issuer
+        self._clock = clock
+        self._places = threading.BoundedSemaphore(settings.feed_waiters) if settings.feed_waiters else None
+        self._watch = Watch(self.last_seq, Signal(store))
+        self._lock = threading.Lock()
+        self._signed: dict[tuple[int, int, int, str], str] = {}
+
+    def last_seq(self) -> int:
+        with self._store.reading() as tx:
+            return tx.feed.last_seq()
+
+    def changed(self) -> None:
+        """A change of this process was committed."""
+        self._watch.wake()
+
+    def statement(self, after: int = 0, wait: float = 0.0) -> str:
+        """The signed statement of what changed after `after`; held up to `wait` seconds until something does."""
+        seq = self.last_seq()
+        if wait > 0 and seq <= after and self._places is not None and self._places.acquire(blocking=False):
+            try:
+                seq = self._watch.beyond(after, min(wait, LONGEST_WAIT))
+            finally:
+                self._places.release()
+        return self._sign(min(after, seq), seq)
+
+    def _sign(self, after: int, seq: int) -> str:
+        now, ring = self._clock(), self._keys.ring()
+        key = (after, seq, int(now), ring.access.key.kid + str(len(ring.revoked)))
+        with self._lock:
+            signed = self._signed.get(key)
+            if signed is not None:
+                return signed
+        with self._store.reading() as tx:
+            rows = [row for row in tx.feed.since(after) if row.seq <= seq]
+        signed = ring.statement.sign(self._state(after, seq, rows, now, ring.revoked).payload())
+        with self._lock:
+            if len(self._signed) >= MOST_STATEMENTS_KEPT:
+                self._signed.clear()
+            self._signed[key] = signed
+        return signed
+
+    def _state(self, after: int, seq: int, rows: list[FeedRow], now: float, revoked: tuple[str, ...]) -> Statement:
+        return Statement(
+            issuer=self._issuer,
+            issued_at=now,
+            seq=seq,
+            since=after,
+            window=WINDOW,
+            floors=tuple((row.ref, Floor(row.floor, row.effective_at)) for row in rows if row.kind == FLOOR),
+            tokens={row.ref: row.effective_at for row in rows if row.kind == TOKEN},
+            keys=revoked,
+        )
+
+
+class Watch:
+    """Lets many threads wait for the feed to move, while one of them at most asks the database."""
+
+    def __init__(self, last_seq: Callable[[], int], signal: Signal) -> None:
+        self._last_seq = last_seq
+        self._signal = signal
+        self._moved = threading.Condition()
+        self._seq = 0
+        self._waiting = 0
+        self._watching = False
+
+    def wake(self) -> None:
+        """Make the waiting look now rather than a moment later."""
+        with self._moved:
+            if not self._waiting:
+                return
+        self._look()
+
+    def beyond(self, seq: int, seconds: float) -> int:
+        """The last number, as soon as it is above `seq` or when `seconds` have passed."""
+        deadline = monotonic() + seconds
+        with self._moved:
+            self._waiting += 1
+            if not self._watching:
+                self._watching = True
+                threading.Thread(target=self._run, name="feed-watch", daemon=True).start()
+            try:
+                while self._seq <= seq and (left := deadline - monotonic()) > 0:
+                    self._moved.wait(left)
+            finally:
+                self._waiting -= 1
+        return self._last_seq()
+
+    def _run(self) -> None:
+        while True:
+            self._look()
+            with self._moved:
+                if not self._waiting:
+                    self._watching = False
+                    return
+            self._signal.wait()
+
+    def _look(self) -> None:
+        try:
+            seq = self._last_seq()
+        except TokenServerError:
+            return
+        with self._moved:
+            if seq != self._seq:
+                self._seq = seq
+                self._moved.notify_all()

@@ -1,0 +1,144 @@
+"""How does an empty installation get its first organization, keys and administrator?
+
+`prepare` makes what the server cannot run without: the default organization, its admin API, a signing key. It is safe to
+call at every start, on every node. `bootstrap` also makes the admin credential, once: its secret is seen by whoever ran the
+command, so that the server itself never makes one that nobody would see. No default credential exists.
+
+An installation knows which pepper its digests were made with, and refuses to start under another one, since no secret
+could be proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.services.audit import Caller
+from app.services.catalogue import ApiDraft, CatalogueService
+from app.services.credentials import ADMIN_AUDIENCE, Credentials, Draft
+from app.services.ids import new_id
+from app.services.keys import SigningKeys
+from app.settings import InvalidSettings
+from app.store import Store, Transaction
+from app.store.schema import is_current, migrate
+from tokenserver.clock import Clock
+from tokenserver.domain.audit import Event
+from tokenserver.domain.catalogue import Kind, Scope
+from tokenserver.domain.generation import Generation
+from tokenserver.domain.grant import Organization
+from tokenserver.domain.restrictions import Access, Grant, Restrictions
+from tokenserver.domain.secret import Pepper, Secret
+
+DEFAULT_EMAIL = "admin@localhost"
+ADMIN_SCOPES = tuple(
+    Scope(f"{subject}:{kind.value}", kind)
+    for subject, kinds in {
+        "credentials": (Kind.READ, Kind.WRITE),
+        "apis": (Kind.READ, Kind.WRITE),
+        "roles": (Kind.READ, Kind.WRITE),
+        "audit": (Kind.READ,),
+    }.items()
+    for kind in kinds
+)
+"""What the admin API can be granted; `openapi.json` names the scope of each operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    """`secret` is None when nothing new was made."""
+
+    organization_id: str
+    operator_email: str
+    client_id: str | None
+    secret: Secret | None
+
+
+class Installation:
+    def __init__(
+        self,
+        store: Store,
+        keys: SigningKeys,
+        catalogue: CatalogueService,
+        credentials: Credentials,
+        peppers: Sequence[Pepper],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._catalogue = catalogue
+        self._credentials = credentials
+        self._peppers = tuple(peppers)
+        self._clock = clock
+
+    def migrate(self) -> bool:
+        """Bring the schema up to date; returns whether there was anything to do."""
+        return migrate(self._store)
+
+    def refuse_unless_current(self) -> None:
+        """Raise InvalidSettings unless the schema is the one this program needs."""
+        if not is_current(self._store):
+            raise InvalidSettings("The database's schema is not up to date: run python -m app migrate.")
+
+    def prepare(self) -> Caller:
+        """Make what is missing; returns the shell as a caller in the default organization."""
+        with self._store.reading() as tx:
+            organization = tx.organizations.first()
+            if organization is not None and tx.keys.all() and self._pepper_is_known(tx):
+                return _shell(organization.id)
+        with self._store.writing() as tx:
+            return self._prepare_in(tx)
+
+    def bootstrap(self, email: str | None = None, *, again: bool = False) -> Bootstrapped:
+        """The first admin credential, or another one when asked `again`."""
+        caller = self.prepare()
+        with self._store.writing() as tx:
+            now = self._clock()
+            operator = tx.organizations.operator_email(caller.organization_id)
+            if operator is None:
+                operator = email or DEFAULT_EMAIL
+                tx.organizations.add_operator(new_id("op"), caller.organization_id, operator, int(now))
+            client_id = tx.organizations.fact("admin_client_id")
+            if client_id is not None and not again:
+                return Bootstrapped(caller.organization_id, operator, client_id, None)
+            draft = Draft(
+                name="admin" if client_id is None else f"admin {new_id('again')[-6:]}",
+                description="Holds every scope of the admin API. Made by bootstrap.",
+                restrictions=Restrictions(
+                    grants=(Grant(ADMIN_AUDIENCE, Access.CUSTOM, frozenset(s.name for s in ADMIN_SCOPES)),)
+                ),
+            )
+            made = self._credentials.create_in(tx, caller, draft, now)
+            client_id = made.view.credential.client_id
+            tx.organizations.set_fact("admin_client_id", client_id)
+            tx.audit.append(caller.did(Event.INSTALLATION_BOOTSTRAPPED, now, client_id, operator=operator))
+        return Bootstrapped(caller.organization_id, operator, client_id, made.secret)
+
+    def _prepare_in(self, tx: Transaction) -> Caller:
+        now = self._clock()
+        organization = tx.organizations.first()
+        if organization is None:
+            organization = Organization(new_id("org"), "Default", Generation())
+            tx.organizations.add(organization, int(now))
+        caller = _shell(organization.id)
+        if ADMIN_AUDIENCE not in tx.catalogue.of(organization.id):
+            self._catalogue.create_api_in(
+                tx, caller, ApiDraft(ADMIN_AUDIENCE, "tokenserver admin API", ADMIN_SCOPES), now
+            )
+        self._keys.make_first(tx, caller, now)
+        if not self._pepper_is_known(tx):
+            tx.organizations.set_fact("pepper_id", self._peppers[0].id)
+        return caller
+
+    def _pepper_is_known(self, tx: Transaction) -> bool:
+        """Whether digests were made with our pepper; raises InvalidSettings when they were made with a stranger's."""
+        known = tx.organizations.fact("pepper_id")
+        if known is not None and known not in {pepper.id for pepper in self._peppers}:
+            raise InvalidSettings(
+                "The secrets in this database were hashed under another pepper (TOKENSERVER_PEPPER, or the file pepper):"
+                " restore it, or give it as TOKENSERVER_PEPPER_PREVIOUS."
+            )
+        return known == self._peppers[0].id
+
+
+def _shell(organization_id: str) -> Caller:
+    return Caller("shell", organization_id, frozenset(scope.name for scope in ADMIN_SCOPES))

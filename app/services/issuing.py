@@ -1,0 +1,187 @@
+"""How does a secret become a token? The use case behind `POST /oauth/token`.
+
+Five steps, for each request of a group that shares one transaction (see `store.issuing`): authenticate, decide, say,
+sign, remember. The answer is given when the audit line is on disk; if it cannot be written, the token is withheld.
+
+Strangers learn nothing: an unknown client costs the same look-up, the same HMAC and the same comparison as a wrong secret,
+and gets the same answer. Only who has proven the secret is told why a request is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.services.audit import Folding
+from app.services.group import Group, Place
+from app.services.keys import Ring, SigningKeys
+from app.settings import Settings
+from app.store import Store
+from app.store.issuing import GroupTransaction, IssuingStore, Known
+from tokenserver.clock import Clock
+from tokenserver.domain.audit import Entry, Event
+from tokenserver.domain.catalogue import Catalogue
+from tokenserver.domain.credential import CredentialSecret, SecretState
+from tokenserver.domain.grant import Asked, Permit, decide
+from tokenserver.domain.restrictions import Grant, Restrictions
+from tokenserver.domain.secret import Pepper, Secret, digest, is_secret_of, looks_like_client_id, looks_like_secret
+from tokenserver.errors import InvalidClient, Refused, TokenServerError
+from tokenserver.tokens.claims import claims_for, new_token_id
+
+log = logging.getLogger("tokenserver.issuing")
+
+_DECOY = (CredentialSecret("", bytes(32), "", "", 0),)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What a caller sent, read and separated; nothing of it is proven. `address` is empty when it is unknown."""
+
+    client_id: str
+    secret: Secret
+    scopes: frozenset[str] | None
+    resource: str | None
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    access_token: str
+    expires_in: int
+    scope: str
+
+    def __repr__(self) -> str:
+        return f"IssuedToken(expires_in={self.expires_in})"
+
+
+class Issuing:
+    def __init__(
+        self, store: Store, keys: SigningKeys, peppers: Sequence[Pepper], settings: Settings, clock: Clock
+    ) -> None:
+        self._store = store
+        self._issuing = IssuingStore(store)
+        self._keys = keys
+        self._peppers = tuple(peppers)
+        self._issuer = settings.issuer
+        self._clock = clock
+        self._group: Group[TokenRequest, IssuedToken] = Group(self._answer)
+        self._folding = Folding()
+        self._granted = _Granted(store)
+
+    def issue(self, asked: TokenRequest) -> IssuedToken:
+        """The token, once its audit line is on disk; raises Refused or Unavailable."""
+        return self._group.join(asked)
+
+    def _answer(self, group: Sequence[Place[TokenRequest, IssuedToken]]) -> None:
+        ring = self._keys.ring()
+        client_ids = {place.request.client_id for place in group if looks_like_client_id(place.request.client_id)}
+        with self._issuing.group(sorted(client_ids)) as work:
+            now = self._clock()
+            for place in group:
+                known = work.known.get(place.request.client_id)
+                try:
+                    place.answer = self._issue(place.request, known, work, ring, now)
+                except Refused as refusal:
+                    place.fault = refusal
+                    work.entries.extend(self._folding.fold(_refused(place.request, known, refusal, now)))
+                except Exception:
+                    log.exception("a token request failed", extra={"request_id": place.request.request_id})
+                    place.fault = TokenServerError()
+
+    def _issue(
+        self, asked: TokenRequest, known: Known | None, work: GroupTransaction, ring: Ring, now: float
+    ) -> IssuedToken:
+        known, secret = self._authenticate(asked, known, now)                        # 1. who is asking
+        permit = self._decide(asked, known, secret, work.catalogue_version, now)     # 2. what may they have
+        token_id = new_token_id()
+        claims = claims_for(permit, self._issuer, token_id)                          # 3. say it
+        text = ring.access.sign(claims)                                              # 4. sign it
+        work.entries.append(_issued(asked, permit, token_id, secret, now))           # 5. remember it
+        if known.last_use.get(secret.id) != permit.issued_at:
+            work.uses[secret.id] = (permit.issued_at, asked.address)
+        return IssuedToken(text, permit.expires_at - permit.issued_at, claims["scope"])
+
+    def _authenticate(self, asked: TokenRequest, known: Known | None, now: float) -> tuple[Known, CredentialSecret]:
+        """The credential whose secret was proven, and which of its secrets; the same work whoever asks."""
+        if not looks_like_secret(asked.secret.reveal()):
+            raise InvalidClient(detail="malformed")
+        computed = {p.id: digest(asked.client_id, asked.secret.reveal(), p) for p in self._peppers}
+        proven = None
+        for secret in known.credential.secrets if known is not None else _DECOY:
+            matches = is_secret_of(secret.digest, computed.get(secret.pepper_id, b""))
+            if matches and secret.state_at(now) is not SecretState.ENDED:
+                proven = secret
+        if known is None or proven is None:
+            raise InvalidClient(detail="not proven")
+        return known, proven
+
+    def _decide(
+        self, asked: TokenRequest, known: Known, secret: CredentialSecret, catalogue_version: int, now: float
+    ) -> Permit:
+        restrictions = known.credential.restrictions
+        return decide(
+            known.credential,
+            secret,
+            known.organization,
+            Asked(asked.address, asked.scopes, asked.resource),
+            self._granted.of(known.organization.id, restrictions, catalogue_version),
+            now,
+        )
+
+
+class _Granted:
+    """What grants mean at the present catalogue; remembered until the catalogue changes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._resolved = lru_cache(maxsize=4096)(self._resolve)
+        self._catalogue = lru_cache(maxsize=64)(self._read)
+
+    def of(self, organization_id: str, terms: Restrictions, version: int) -> Mapping[str, frozenset[str]]:
+        return self._resolved(organization_id, terms.grants, version)
+
+    def _resolve(self, organization_id: str, grants: tuple[Grant, ...], version: int) -> Mapping[str, frozenset[str]]:
+        return Restrictions(grants=grants).scopes_at(self._catalogue(organization_id, version))
+
+    def _read(self, organization_id: str, _version: int) -> Catalogue:
+        with self._store.reading() as tx:
+            return tx.catalogue.of(organization_id)
+
+
+def _issued(asked: TokenRequest, permit: Permit, token_id: str, secret: CredentialSecret, now: float) -> Entry:
+    return Entry(
+        event=Event.TOKEN_ISSUED,
+        at=now,
+        actor=f"credential:{permit.credential.client_id}",
+        organization=permit.organization.id,
+        credential=permit.credential.client_id,
+        address=asked.address,
+        request_id=asked.request_id,
+        detail={
+            "jti": token_id,
+            "secret": secret.id,
+            "audience": permit.audience,
+            "scopes": permit.scopes,
+            "generation": permit.generation,
+            "expires_at": permit.expires_at,
+        },
+    )
+
+
+def _refused(asked: TokenRequest, known: Known | None, refusal: Refused, now: float) -> Entry:
+    """Names the credential only if there is one by that name: what a stranger typed is not recorded."""
+    credential = known.credential if known is not None else None
+    return Entry(
+        event=Event.TOKEN_REFUSED,
+        at=now,
+        actor="stranger" if refusal.detail in {"malformed", "not proven"} else f"credential:{asked.client_id}",
+        organization=credential.organization_id if credential is not None else "",
+        credential=credential.client_id if credential is not None else "",
+        address=asked.address,
+        request_id=asked.request_id,
+        outcome="refused",
+        detail={"error": refusal.code, "reason": refusal.detail or refusal.public},
+    )

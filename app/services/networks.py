@@ -1,0 +1,25 @@
+"""Which addresses does a long list allow? Lists that tokens carry by reference, under the digest of their normal form."""
+
+from __future__ import annotations
+
+import re
+
+from app.store import Store
+from tokenserver.errors import NotFound
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class Networks:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def ranges(self, digest: str) -> list[str]:
+        """The normal form of the list; raises NotFound."""
+        if _DIGEST.match(digest) is None:
+            raise NotFound
+        with self._store.reading() as tx:
+            found = tx.credentials.networks(digest)
+        if found is None:
+            raise NotFound
+        return list(found.normal_form())

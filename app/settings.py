@@ -1,0 +1,174 @@
+"""How is this server set up? One frozen value, read once at the start; every fault is reported at once.
+
+Each setting is an environment variable with the prefix `TOKENSERVER_`; `TOKENSERVER_<NAME>_FILE` names a file that holds
+the value instead (container secrets). In development a file `.env` in the working directory is read as well; the
+environment wins. Values are never echoed in a fault, because some are secrets.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.domain.restrictions import DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME
+from tokenserver.errors import InvalidInput
+
+PREFIX = "TOKENSERVER_"
+_OF_THE_COMMAND_LINE = {"URL", "CLIENT_ID", "CLIENT_SECRET"}
+
+
+class InvalidSettings(Exception):
+    """The settings are faulty; the text names every fault."""
+
+
+def _key(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    try:
+        key = base64.b64decode(text.strip().replace("-", "+").replace("_", "/") + "==", validate=False)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) < 32:  # noqa: PLR2004  256 bits
+        raise ValueError("must be at least 32 random bytes in base64, as from: openssl rand -base64 32")
+    return key
+
+
+def _list(text: object) -> object:
+    return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
+
+
+Key = Annotated[bytes, BeforeValidator(_key)]
+
+
+class Settings(BaseModel):
+    """Every setting with its default; `.env.example` is tested to list exactly these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    issuer: str = ""
+    """Public base URL; becomes `iss`. Changing it ends every outstanding token. Default: http://HOST:PORT."""
+    home: Path = Path("var")
+    """Where the embedded default keeps its state: tokenserver.db, pepper, kek."""
+    database_url: str = Field(default="", repr=False)
+    """SQLite (one machine) or PostgreSQL (many). Default: sqlite:///HOME/tokenserver.db."""
+    pepper: Key | None = Field(default=None, repr=False)
+    """Key of the secret digests, base64. Default: the file HOME/pepper, made at first start."""
+    pepper_previous: Key | None = Field(default=None, repr=False)
+    """The pepper before this one, still accepted while it is being replaced."""
+    kek: Key | None = Field(default=None, repr=False)
+    """Key-encryption key that seals the signing keys, base64. Default: the file HOME/kek, made at first start."""
+    signing_alg: Literal["ES256", "RS256", "EdDSA"] = "ES256"
+    """Algorithm of new signing keys."""
+    token_lifetime: Annotated[int, Field(ge=SHORTEST_LIFETIME, le=LONGEST_LIFETIME)] = DEFAULT_LIFETIME
+    """Seconds an access token lives where its credential does not say otherwise."""
+    trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_list)] = ()
+    """Networks whose Forwarded or X-Forwarded-For header is believed, separated by commas. Default: none."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """Port to listen on."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that serve. More than one is for PostgreSQL; SQLite has one writer at a time."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 16
+    """Requests that one process works on at a time, beside the feed's waiters."""
+    feed_waiters: Annotated[int, Field(ge=0, le=1000)] = 48
+    """Requests for the generation feed that one process holds open at a time; each costs a thread."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe line that is logged."""
+    token_log_sample: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of token requests that leave a log line of their own; all of them leave an audit line."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_a_base_url(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if text and (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.username
+            or any(mark in text for mark in "?#")
+            or text.endswith("/")
+        ):
+            raise ValueError("must be an http or https URL without trailing slash, query, fragment or user")
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            TrustedProxies.parse(networks)
+        except InvalidInput as fault:
+            raise ValueError(str(fault)) from None
+        return networks
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_supported(cls, url: str) -> str:
+        if url.startswith(("postgres://", "postgresql://")):
+            return "postgresql+psycopg://" + url.split("://", 1)[1]
+        if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return url
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
+        filled = {name: value for name, value in values.items() if value != ""}
+        if "issuer" not in filled:
+            host = str(filled.get("host", "127.0.0.1"))
+            shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+            filled["issuer"] = f"http://{shown}:{filled.get('port', 8000)}"
+        if "database_url" not in filled:
+            filled["database_url"] = f"sqlite:///{Path(str(filled.get('home', 'var'))) / 'tokenserver.db'}"
+        return filled
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+
+def load(environ: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(".env"), **given: object) -> Settings:
+    """The settings from environment and `.env`; `given` (command-line options) wins. Raises InvalidSettings."""
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    in_file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    for name in Settings.model_fields:
+        variable = PREFIX + name.upper()
+        for source in (environ, in_file):
+            if source.get(variable):
+                values[name] = source[variable]
+                break
+            path = source.get(variable + "_FILE")
+            if path:
+                try:
+                    values[name] = Path(path).read_text(encoding="utf-8").strip()
+                except (OSError, UnicodeDecodeError):
+                    faults.append(f"{variable}_FILE: the file cannot be read")
+                break
+    values.update({name: value for name, value in given.items() if value is not None})
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as fault:
+        faults += [f"{PREFIX}{'_'.join(map(str, e['loc'][:1])).upper()}: {e['msg']}" for e in fault.errors()]
+    if faults:
+        raise InvalidSettings("\n".join(faults))
+    return settings
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Variables with our prefix that mean nothing: most likely misspelt."""
+    known = {name.upper() for name in Settings.model_fields} | _OF_THE_COMMAND_LINE
+    return sorted(
+        name
+        for name in environ
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).removesuffix("_FILE") not in known
+    )

@@ -1,0 +1,5 @@
+"""What is remembered? The only SQLAlchemy in the product."""
+
+from app.store.database import Store, Transaction
+
+__all__ = ["Store", "Transaction"]

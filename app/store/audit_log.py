@@ -1,0 +1,68 @@
+"""How is an audit line written, in the transaction of what it records?
+
+Lines of changes form one chain, `changes`; its head is a row that is locked while a change commits. (Changes queue for
+the feed's number anyway, so that this costs no concurrency.) Each process that issues tokens writes a chain of its own,
+in `issuing.py`, and waits for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.store.models import AuditChainRow, AuditEventRow
+from tokenserver.domain.audit import Entry, Head, Line, chained
+
+CHANGES = "changes"
+_BATCH = 1000
+
+
+class AuditLog:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def append(self, entry: Entry) -> None:
+        """Write `entry` as the next line of the chain of changes."""
+        row = self._session.scalars(select(AuditChainRow).where(AuditChainRow.chain == CHANGES).with_for_update()).one()
+        line = chained(entry, Head(row.chain, row.seq, row.hash))
+        self._session.add(
+            AuditEventRow(
+                chain=CHANGES,
+                seq=line.head.seq,
+                organization_id=entry.organization,
+                at=int(entry.at),
+                line=line.text,
+                hash=line.head.hash,
+            )
+        )
+        self._session.execute(
+            update(AuditChainRow)
+            .where(AuditChainRow.chain == CHANGES)
+            .values(seq=line.head.seq, hash=line.head.hash)
+            .execution_options(synchronize_session=False)
+        )
+        self._session.flush()
+        self._session.expire(row)
+
+    def heads(self) -> list[Head]:
+        rows = self._session.scalars(select(AuditChainRow).order_by(AuditChainRow.chain))
+        return [Head(row.chain, row.seq, row.hash) for row in rows if row.seq]
+
+    def lines(self) -> Iterator[Line]:
+        """Every line, chain by chain, in order; read in batches, so that a long log does not fill the memory."""
+        query = select(AuditEventRow.chain, AuditEventRow.seq, AuditEventRow.line, AuditEventRow.hash)
+        ordered = query.order_by(AuditEventRow.chain, AuditEventRow.seq).execution_options(yield_per=_BATCH)
+        for chain, seq, text, hash_ in self._session.execute(ordered):
+            yield Line(Head(chain, seq, hash_), text)
+
+    def newest(self, organization_id: str, limit: int) -> list[Line]:
+        """The last lines of one organization, newest first."""
+        rows = self._session.scalars(
+            select(AuditEventRow)
+            .where(AuditEventRow.organization_id == organization_id)
+            .order_by(AuditEventRow.at.desc(), AuditEventRow.chain.desc(), AuditEventRow.seq.desc())
+            .limit(limit)
+        )
+        return [Line(Head(row.chain, row.seq, row.hash), row.line) for row in rows]

@@ -1,0 +1,151 @@
+"""Which APIs, scopes and roles does an organization have?"""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.store.models import ApiRow, CounterRow, RoleRow
+from app.store.rows import api_from, role_from, scope_rows
+from tokenserver.domain.catalogue import Api, Catalogue, Role
+from tokenserver.errors import Conflict, PreconditionFailed
+
+
+class AlreadyThere(Conflict):
+    code = "already_exists"
+    public = "There is one by that name already."
+
+
+class CatalogueStore:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def version(self) -> int:
+        """Rises with every change of an API, so that what was resolved against the catalogue can be remembered."""
+        return self._session.scalars(select(CounterRow.value).where(CounterRow.name == "catalogue")).one()
+
+    def of(self, organization_id: str) -> Catalogue:
+        found = self._session.scalars(select(ApiRow).where(ApiRow.organization_id == organization_id))
+        return {row.audience: api_from(row) for row in found}
+
+    def api(self, organization_id: str, api_id: str) -> Api | None:
+        row = self._api_row(organization_id, api_id)
+        return None if row is None else api_from(row)
+
+    def list_apis(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Api]:
+        query = select(ApiRow).where(ApiRow.organization_id == organization_id)
+        if after is not None:
+            query = query.where(_later(ApiRow, after))
+        return [
+            api_from(row) for row in self._session.scalars(query.order_by(ApiRow.created_at, ApiRow.id).limit(limit))
+        ]
+
+    def add_api(self, api: Api) -> None:
+        row = ApiRow(
+            id=api.id,
+            organization_id=api.organization_id,
+            audience=api.audience,
+            name=api.name,
+            created_at=api.created_at,
+            version=api.version,
+            scopes=scope_rows(api),
+        )
+        self._add(row)
+        self._bump_version()
+
+    def save_api(self, api: Api, *, was: Api) -> None:
+        """Compare and swap on the version; raises PreconditionFailed when somebody else was faster."""
+        changed = self._session.execute(
+            update(ApiRow)
+            .where(ApiRow.id == api.id, ApiRow.organization_id == api.organization_id, ApiRow.version == was.version)
+            .values(name=api.name, version=api.version)
+        )
+        if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
+            raise PreconditionFailed
+        row = self._api_row(api.organization_id, api.id)
+        if row is not None:
+            row.scopes.clear()
+            self._session.flush()
+            row.scopes.extend(scope_rows(api))
+            self._session.flush()
+        self._bump_version()
+
+    def delete_api(self, api: Api) -> None:
+        row = self._api_row(api.organization_id, api.id)
+        if row is not None:
+            self._session.delete(row)
+            self._session.flush()
+        self._bump_version()
+
+    def role(self, organization_id: str, role_id: str) -> Role | None:
+        row = self._session.scalars(
+            select(RoleRow).where(RoleRow.organization_id == organization_id, RoleRow.id == role_id)
+        ).first()
+        return None if row is None else role_from(row)
+
+    def role_names(self, organization_id: str) -> frozenset[str]:
+        return frozenset(self._session.scalars(select(RoleRow.name).where(RoleRow.organization_id == organization_id)))
+
+    def list_roles(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Role]:
+        query = select(RoleRow).where(RoleRow.organization_id == organization_id)
+        if after is not None:
+            query = query.where(_later(RoleRow, after))
+        return [
+            role_from(r) for r in self._session.scalars(query.order_by(RoleRow.created_at, RoleRow.id).limit(limit))
+        ]
+
+    def add_role(self, role: Role) -> None:
+        self._add(
+            RoleRow(
+                id=role.id,
+                organization_id=role.organization_id,
+                name=role.name,
+                description=role.description,
+                audience=role.audience,
+                created_at=role.created_at,
+                version=role.version,
+            )
+        )
+
+    def save_role(self, role: Role, *, was: Role) -> None:
+        changed = self._session.execute(
+            update(RoleRow)
+            .where(
+                RoleRow.id == role.id, RoleRow.organization_id == role.organization_id, RoleRow.version == was.version
+            )
+            .values(description=role.description, version=role.version)
+        )
+        if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
+            raise PreconditionFailed
+
+    def delete_role(self, role: Role) -> None:
+        self._session.execute(
+            delete(RoleRow).where(RoleRow.organization_id == role.organization_id, RoleRow.id == role.id)
+        )
+
+    def roles_of_api(self, organization_id: str, audience: str) -> int:
+        query = select(func.count()).where(RoleRow.organization_id == organization_id, RoleRow.audience == audience)
+        return self._session.scalars(query).one()
+
+    def _api_row(self, organization_id: str, api_id: str) -> ApiRow | None:
+        return self._session.scalars(
+            select(ApiRow).where(ApiRow.organization_id == organization_id, ApiRow.id == api_id)
+        ).first()
+
+    def _add(self, row: ApiRow | RoleRow) -> None:
+        try:
+            with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:
+            raise AlreadyThere from None
+
+    def _bump_version(self) -> None:
+        self._session.execute(
+            update(CounterRow).where(CounterRow.name == "catalogue").values(value=CounterRow.value + 1)
+        )
+
+
+def _later(table: type[ApiRow | RoleRow], after: tuple[int, str]) -> object:
+    moment, row_id = after
+    return or_(table.created_at > moment, and_(table.created_at == moment, table.id > row_id))

@@ -1,0 +1,144 @@
+"""Which credentials does an organization have? Reading and changing them; issuing reads them in `issuing.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow
+from app.store.rows import credential_columns, credential_from, secret_from, secret_row
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
+from tokenserver.domain.restrictions import AllowedIPs
+from tokenserver.errors import PreconditionFailed
+from tokenserver.tokens.claims import MOST_RANGES_CARRIED
+
+
+@dataclass(frozen=True, slots=True)
+class LastUse:
+    at: int
+    address: str
+
+
+SecretHistory = list[tuple[CredentialSecret, LastUse | None]]
+
+
+class CredentialStore:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, organization_id: str, client_id: str) -> Credential | None:
+        """The credential, revoked ones included; None for a stranger's and for a deleted one."""
+        row = self._session.scalars(
+            select(CredentialRow).where(
+                CredentialRow.client_id == client_id,
+                CredentialRow.organization_id == organization_id,
+                CredentialRow.deleted_at.is_(None),
+            )
+        ).first()
+        return None if row is None else self._values([row])[0]
+
+    def list(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Credential]:
+        """Newest first; `after` is the place of the last one seen."""
+        query = select(CredentialRow).where(
+            CredentialRow.organization_id == organization_id, CredentialRow.deleted_at.is_(None)
+        )
+        if after is not None:
+            moment, client_id = after
+            query = query.where(
+                or_(
+                    CredentialRow.created_at < moment,
+                    and_(CredentialRow.created_at == moment, CredentialRow.client_id < client_id),
+                )
+            )
+        query = query.order_by(CredentialRow.created_at.desc(), CredentialRow.client_id.desc()).limit(limit)
+        return self._values(list(self._session.scalars(query)))
+
+    def holding_role(self, organization_id: str, role: str) -> list[Credential]:
+        return [c for c in self._mentioning(organization_id, CredentialRow.roles, role) if role in c.restrictions.roles]
+
+    def granted_at(self, organization_id: str, audience: str) -> list[Credential]:
+        found = self._mentioning(organization_id, CredentialRow.grants, audience)
+        return [c for c in found if any(grant.audience == audience for grant in c.restrictions.grants)]
+
+    def add(self, credential: Credential) -> None:
+        self._remember_networks(credential.restrictions.allowed_ips)
+        self._session.add(CredentialRow(**credential_columns(credential)))
+        self._session.flush()
+        self._session.add_all(secret_row(secret, credential) for secret in credential.secrets)
+        self._session.flush()
+
+    def save(self, credential: Credential, *, was: Credential) -> None:
+        """Compare and swap on the version; raises PreconditionFailed when somebody else was faster."""
+        self._remember_networks(credential.restrictions.allowed_ips)
+        changed = self._session.execute(
+            update(CredentialRow)
+            .where(
+                CredentialRow.client_id == credential.client_id,
+                CredentialRow.organization_id == credential.organization_id,
+                CredentialRow.version == was.version,
+            )
+            .values(**credential_columns(credential))
+        )
+        if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
+            raise PreconditionFailed
+        known = {secret.id: secret for secret in was.secrets}
+        for secret in credential.secrets:
+            if known.get(secret.id) != secret:
+                self._session.merge(secret_row(secret, credential))
+        self._session.flush()
+
+    def secret_histories(self, credentials: Sequence[Credential]) -> dict[str, SecretHistory]:
+        """By client ID, every secret there ever was, newest first, with its last use."""
+        histories: dict[str, SecretHistory] = {credential.client_id: [] for credential in credentials}
+        rows = self._session.execute(
+            select(CredentialSecretRow, LastUseRow)
+            .outerjoin(LastUseRow, LastUseRow.secret_id == CredentialSecretRow.id)
+            .where(CredentialSecretRow.client_id.in_(histories))
+            .order_by(CredentialSecretRow.created_at.desc(), CredentialSecretRow.state, CredentialSecretRow.id)
+        )
+        for row, use in rows:
+            last = None if use is None else LastUse(use.at, use.address)
+            histories[row.client_id].append((secret_from(row), last))
+        return histories
+
+    def networks(self, digest: str) -> AllowedIPs | None:
+        """The long list of ranges under a digest."""
+        row = self._session.get(NetworkListRow, digest)
+        return None if row is None else AllowedIPs.from_normal_form(json.loads(row.ranges))
+
+    def _mentioning(self, organization_id: str, column: object, name: str) -> Iterator[Credential]:
+        """A first sieve over JSON text; the caller looks closer, since LIKE takes an underscore for anything."""
+        rows = self._session.scalars(
+            select(CredentialRow).where(
+                CredentialRow.organization_id == organization_id,
+                CredentialRow.deleted_at.is_(None),
+                column.contains(json.dumps(name)),  # type: ignore[attr-defined]  # an instrumented column
+            )
+        )
+        return iter(self._values(list(rows)))
+
+    def _values(self, rows: Sequence[CredentialRow]) -> list[Credential]:
+        secrets: dict[str, list[CredentialSecret]] = {}
+        live = select(CredentialSecretRow).where(
+            CredentialSecretRow.client_id.in_([row.client_id for row in rows]),
+            CredentialSecretRow.state != SecretState.ENDED.value,
+        )
+        for row in self._session.scalars(live):
+            secrets.setdefault(row.client_id, []).append(secret_from(row))
+        return [credential_from(row, tuple(secrets.get(row.client_id, ())), self._networks_of) for row in rows]
+
+    def _networks_of(self, digest: str) -> AllowedIPs:
+        found = self.networks(digest)
+        if found is None:
+            raise LookupError("a network list is missing")
+        return found
+
+    def _remember_networks(self, allowed: AllowedIPs | None) -> None:
+        if allowed is not None and len(allowed) > MOST_RANGES_CARRIED:
+            ranges = json.dumps(list(allowed.normal_form()))
+            self._session.merge(NetworkListRow(digest=allowed.digest(), ranges=ranges))
+            self._session.flush()

@@ -1,0 +1,181 @@
+"""How is the database opened, and what is a transaction?
+
+SQLite: WAL, foreign keys on, `synchronous=FULL` (a confirmed change survives a power cut), `BEGIN IMMEDIATE` for writes,
+so that the busy timeout helps. Within a process, writers queue in order of arrival (`FairLock`): the token endpoint's
+group transactions follow each other without a pause, and SQLite's own busy handler would let a change starve.
+PostgreSQL: read committed, rows locked where a number is taken; `synchronous_commit` stays on.
+
+A database that is locked, full or gone is `Unavailable` (503), at whichever statement it shows; nothing is half-written,
+because everything happens inside one transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from app.settings import Settings
+from app.store.audit_log import AuditLog
+from app.store.catalogue import CatalogueStore
+from app.store.credentials import CredentialStore
+from app.store.feed import FeedStore
+from app.store.models import Base
+from app.store.organizations import OrganizationStore
+from app.store.signing_keys import SigningKeyStore
+from tokenserver.errors import Unavailable
+
+BUSY_MILLISECONDS = 5000
+
+
+class StoreUnavailable(Unavailable):
+    public = "The database cannot be reached or cannot write at the moment. Nothing was changed; try again shortly."
+    retry_after = 2
+
+
+class FairLock:
+    """A lock that is handed on in order of arrival."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._held = False
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._held = False
+
+
+class Transaction:
+    """One transaction with the stores that work inside it."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.organizations = OrganizationStore(session)
+        self.credentials = CredentialStore(session)
+        self.catalogue = CatalogueStore(session)
+        self.feed = FeedStore(session)
+        self.keys = SigningKeyStore(session)
+        self.audit = AuditLog(session)
+
+
+class Store:
+    """The database of this process. Made once, by the wiring; shared by all threads."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self.on_sqlite = settings.on_sqlite
+        app.config["SQLALCHEMY_DATABASE_URI"] = _absolute(settings.database_url)
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(settings)
+        extension = SQLAlchemy(model_class=Base, disable_autonaming=True)
+        extension.init_app(app)
+        with app.app_context():
+            self.engine: Engine = extension.engine
+        if self.on_sqlite:
+            _speak_sqlite(self.engine)
+        self.write_turn: contextlib.AbstractContextManager[None] = (
+            FairLock() if self.on_sqlite else contextlib.nullcontext()
+        )
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """A transaction that is committed on leaving, or rolled back with the exception that leaves."""
+        with self.write_turn, unavailable_when_broken():
+            engine = self.engine.execution_options(begin="IMMEDIATE")
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                yield Transaction(session)
+                session.flush()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A transaction that sees one state and changes nothing."""
+        with unavailable_when_broken(), Session(self.engine, expire_on_commit=False) as session:
+            yield Transaction(session)
+
+    def ping(self) -> None:
+        """Raise StoreUnavailable unless the database answers."""
+        with self.reading() as tx:
+            tx.session.execute(text("SELECT value FROM counter WHERE name = 'feed'")).one()
+
+
+@contextlib.contextmanager
+def unavailable_when_broken() -> Iterator[None]:
+    """A broken database is one failure, whatever its driver calls it."""
+    try:
+        yield
+    except PoolTimeout as fault:
+        raise StoreUnavailable(detail="no free connection") from fault
+    except OperationalError as fault:
+        raise StoreUnavailable(detail=str(fault.orig)) from fault
+    except DBAPIError as fault:
+        if fault.connection_invalidated:
+            raise StoreUnavailable(detail=str(fault.orig)) from fault
+        raise
+
+
+def _absolute(url: str) -> str:
+    """Flask-SQLAlchemy would place a relative file in its instance folder; we mean the working directory."""
+    if not url.startswith("sqlite:///"):
+        return url
+    path = Path(url.removeprefix("sqlite:///")).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return f"sqlite:///{path}"
+
+
+def _engine_options(settings: Settings) -> dict[str, Any]:
+    if settings.on_sqlite:
+        return {
+            "connect_args": {"timeout": BUSY_MILLISECONDS / 1000, "check_same_thread": False},
+            "pool_size": settings.threads + settings.feed_waiters,
+            "max_overflow": 8,
+            "pool_timeout": 3,
+        }
+    return {
+        "pool_size": settings.threads,
+        "max_overflow": 4,
+        "pool_timeout": 3,
+        "pool_pre_ping": True,
+        "connect_args": {"connect_timeout": 3, "application_name": "tokenserver"},
+    }
+
+
+def _speak_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"busy_timeout = {BUSY_MILLISECONDS}",
+            "cache_size = -16000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+
+__all__ = ["FairLock", "SQLAlchemyError", "Store", "StoreUnavailable", "Transaction", "unavailable_when_broken"]

@@ -1,0 +1,86 @@
+"""Which floors moved, in which order? The rows behind the generation feed.
+
+`seq` is gapless in commit order: it is taken from a counter under that row's lock, inside the transaction of the change,
+so that no reader ever sees a number before the ones below it.
+
+A row is dropped when every token it could end has expired; every hundredth change drops such rows, so that no job has to
+run and the table never holds more than an hour and a hundred changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.store.models import CounterRow, GenerationEventRow
+from tokenserver.domain.generation import Floor
+from tokenserver.domain.restrictions import LONGEST_LIFETIME
+from tokenserver.tokens.verification import CLOCK_SKEW
+
+FLOOR, TOKEN, KEY = "floor", "token", "key"
+CHANNEL = "tokenserver_feed"
+WINDOW = LONGEST_LIFETIME + 2 * CLOCK_SKEW
+"""Seconds a moved floor stays in the feed: every token below it has expired by then."""
+_PRUNE_EVERY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    seq: int
+    kind: str
+    ref: str
+    floor: int
+    effective_at: int
+
+
+class FeedStore:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def last_seq(self) -> int:
+        return self._session.scalars(select(CounterRow.value).where(CounterRow.name == "feed")).one()
+
+    def since(self, seq: int) -> list[FeedRow]:
+        """Every change after `seq`, in order."""
+        found = self._session.scalars(
+            select(GenerationEventRow).where(GenerationEventRow.seq > seq).order_by(GenerationEventRow.seq)
+        )
+        return [FeedRow(row.seq, row.kind, row.ref, row.floor, row.effective_at) for row in found]
+
+    def tell_floors(self, organization_id: str, ref: str, floors: Iterable[Floor], now: float) -> int | None:
+        """Append floors of one subject; the number of the last, or None when there was nothing to tell."""
+        seq = None
+        for floor in floors:
+            seq = self._append(organization_id, FLOOR, ref, floor.number, floor.effective_at, now)
+        return seq
+
+    def tell_revoked_key(self, organization_id: str, kid: str, now: float) -> int:
+        return self._append(organization_id, KEY, kid, 0, int(now), now)
+
+    def _append(self, organization_id: str, kind: str, ref: str, floor: int, effective_at: int, now: float) -> int:
+        seq = self._session.scalars(
+            update(CounterRow)
+            .where(CounterRow.name == "feed")
+            .values(value=CounterRow.value + 1)
+            .returning(CounterRow.value)
+            .execution_options(synchronize_session=False)
+        ).one()
+        self._session.add(
+            GenerationEventRow(
+                seq=seq, organization_id=organization_id, kind=kind, ref=ref, floor=floor, effective_at=effective_at
+            )
+        )
+        self._session.flush()
+        if seq % _PRUNE_EVERY == 0:
+            self._session.execute(
+                delete(GenerationEventRow)
+                .where(GenerationEventRow.effective_at < int(now) - WINDOW)
+                .execution_options(synchronize_session=False)
+            )
+        if self._session.get_bind().dialect.name == "postgresql":
+            # A wake-up for the other nodes, delivered at commit; they poll as well.
+            self._session.execute(select(func.pg_notify(CHANNEL, str(seq))))
+        return seq

@@ -1,0 +1,228 @@
+"""Which tables are there? Rows as the database sees them; `rows.py` turns them into domain values and back.
+
+Moments are whole seconds since the epoch in integer columns: no database's idea of time zones is involved. Every row
+of a tenant carries `organization_id`, and every query in this package is scoped by it. There is no table of tokens.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, relationship
+
+
+class Base(DeclarativeBase):
+    """A plain base, so that the Flask extension that carries it stays replaceable."""
+
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={int: BigInteger, str: Text, bytes: LargeBinary},
+    )
+
+
+_CLUSTERED = {"sqlite_with_rowid": False}
+"""On SQLite the row lies in the tree of its key: one descent instead of two where a text is the key."""
+
+
+class OrganizationRow(Base):
+    __tablename__ = "organization"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    gen_current: Mapped[int] = mapped_column(default=1)
+    gen_floor: Mapped[int] = mapped_column(default=1)
+    gen_next_floor: Mapped[int] = mapped_column(default=1)
+    gen_next_floor_at: Mapped[int | None]
+    suspended_at: Mapped[int | None]
+    created_at: Mapped[int]
+
+
+class OperatorRow(Base):
+    __tablename__ = "operator"
+    __table_args__ = (UniqueConstraint("organization_id", "email"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    email: Mapped[str]
+    created_at: Mapped[int]
+
+
+class ApiRow(Base):
+    __tablename__ = "api"
+    __table_args__ = (UniqueConstraint("organization_id", "audience"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    audience: Mapped[str]
+    name: Mapped[str]
+    created_at: Mapped[int]
+    version: Mapped[int]
+    scopes: Mapped[list[ApiScopeRow]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by="ApiScopeRow.position"
+    )
+
+
+class ApiScopeRow(Base):
+    __tablename__ = "api_scope"
+
+    api_id: Mapped[str] = mapped_column(ForeignKey("api.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    access: Mapped[str]
+    sensitive: Mapped[bool]
+    description: Mapped[str]
+    position: Mapped[int]
+
+
+class RoleRow(Base):
+    __tablename__ = "role"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str]
+    description: Mapped[str]
+    audience: Mapped[str | None]
+    created_at: Mapped[int]
+    version: Mapped[int]
+
+
+class CredentialRow(Base):
+    """`roles`, `grants` and `allowed_ips` are JSON; a long list of ranges is `{"sha256": digest}` of a network list."""
+
+    __tablename__ = "credential"
+    __table_args__ = (Index(None, "organization_id", "created_at", "client_id"), _CLUSTERED)
+
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str]
+    description: Mapped[str]
+    project: Mapped[str | None]
+    environment: Mapped[str | None]
+    roles: Mapped[str]
+    grants: Mapped[str]
+    allowed_ips: Mapped[str | None]
+    token_lifetime: Mapped[int]
+    expires_at: Mapped[int | None]
+    gen_current: Mapped[int]
+    gen_floor: Mapped[int]
+    gen_next_floor: Mapped[int]
+    gen_next_floor_at: Mapped[int | None]
+    disabled_at: Mapped[int | None]
+    revoked_at: Mapped[int | None]
+    revoked_reason: Mapped[str]
+    deleted_at: Mapped[int | None]
+    created_at: Mapped[int]
+    created_by: Mapped[str]
+    version: Mapped[int]
+
+
+class CredentialSecretRow(Base):
+    __tablename__ = "credential_secret"
+    __table_args__ = (Index(None, "client_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("credential.client_id"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    digest: Mapped[bytes]
+    pepper_id: Mapped[str]
+    hint: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[int]
+    expires_at: Mapped[int | None]
+
+
+class LastUseRow(Base):
+    """When a secret last proved itself, and from where. Apart from the secret, whose row then never waits for it."""
+
+    __tablename__ = "last_use"
+    __table_args__ = _CLUSTERED
+
+    secret_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[int]
+    address: Mapped[str]
+
+
+class NetworkListRow(Base):
+    """A long list of allowed ranges under the digest of its normal form: immutable, shared, never deleted."""
+
+    __tablename__ = "network_list"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    ranges: Mapped[str]
+
+
+class GenerationEventRow(Base):
+    """One line of the feed. `kind`: floor (of the credential or organization `ref`), token (`jti`), key (`kid`)."""
+
+    __tablename__ = "generation_event"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    organization_id: Mapped[str]
+    kind: Mapped[str]
+    ref: Mapped[str]
+    floor: Mapped[int]
+    effective_at: Mapped[int]
+
+
+class CounterRow(Base):
+    """Gapless numbers, taken under the row's lock: `feed` (the last seq) and `catalogue` (the version of APIs)."""
+
+    __tablename__ = "counter"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]
+
+
+class SigningKeyRow(Base):
+    """`sealed` is the private key under the key-encryption key; `jwk` is public."""
+
+    __tablename__ = "signing_key"
+
+    kid: Mapped[str] = mapped_column(primary_key=True)
+    alg: Mapped[str]
+    jwk: Mapped[str]
+    sealed: Mapped[bytes]
+    created_at: Mapped[int]
+    active_from: Mapped[int]
+    retired_at: Mapped[int | None]
+    revoked_at: Mapped[int | None]
+
+
+class AuditChainRow(Base):
+    """The head of a chain: the number and hash of its last line."""
+
+    __tablename__ = "audit_chain"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    hash: Mapped[str]
+
+
+class AuditEventRow(Base):
+    """`line` is the canonical JSON that the hash covers; the other columns repeat members of it, to search by."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (Index(None, "organization_id", "at"), _CLUSTERED)
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    organization_id: Mapped[str]
+    at: Mapped[int]
+    line: Mapped[str]
+    hash: Mapped[str]
+
+
+class InstallationRow(Base):
+    """Facts about this installation, such as which pepper its digests were made with."""
+
+    __tablename__ = "installation"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

@@ -1,0 +1,58 @@
+"""Which organizations and operators are there?"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.store.models import InstallationRow, OperatorRow, OrganizationRow
+from app.store.rows import organization_from
+from tokenserver.domain.grant import Organization
+
+
+class OrganizationStore:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def first(self) -> Organization | None:
+        """The default organization: the oldest one."""
+        row = self._session.scalars(select(OrganizationRow).order_by(OrganizationRow.created_at).limit(1)).first()
+        return None if row is None else organization_from(row)
+
+    def get(self, organization_id: str) -> Organization | None:
+        row = self._session.get(OrganizationRow, organization_id)
+        return None if row is None else organization_from(row)
+
+    def add(self, organization: Organization, now: int) -> None:
+        generation = organization.generation
+        self._session.add(
+            OrganizationRow(
+                id=organization.id,
+                name=organization.name,
+                gen_current=generation.current,
+                gen_floor=generation.floor,
+                gen_next_floor=generation.next_floor,
+                gen_next_floor_at=generation.next_floor_at,
+                created_at=now,
+            )
+        )
+        self._session.flush()
+
+    def operator_email(self, organization_id: str) -> str | None:
+        return self._session.scalars(
+            select(OperatorRow.email)
+            .where(OperatorRow.organization_id == organization_id)
+            .order_by(OperatorRow.created_at)
+            .limit(1)
+        ).first()
+
+    def add_operator(self, operator_id: str, organization_id: str, email: str, now: int) -> None:
+        self._session.add(OperatorRow(id=operator_id, organization_id=organization_id, email=email, created_at=now))
+
+    def fact(self, name: str) -> str | None:
+        """A fact about this installation."""
+        row = self._session.get(InstallationRow, name)
+        return None if row is None else row.value
+
+    def set_fact(self, name: str, value: str) -> None:
+        self._session.merge(InstallationRow(name=name, value=value))

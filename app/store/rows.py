@@ -1,0 +1,175 @@
+"""How does a row become a domain value, and back? Both ways, in one place.
+
+The texts in `roles`, `grants` and `allowed_ips` repeat from credential to credential and from request to request, so that
+parsing one is remembered by the text itself: a remembered result cannot be out of date.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+
+from app.store.models import ApiRow, ApiScopeRow, CredentialRow, CredentialSecretRow, OrganizationRow, RoleRow
+from tokenserver.domain.catalogue import Api, Kind, Role, Scope
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
+from tokenserver.domain.generation import Generation
+from tokenserver.domain.grant import Organization
+from tokenserver.domain.restrictions import Access, AllowedIPs, Grant, Restrictions
+from tokenserver.tokens.claims import MOST_RANGES_CARRIED
+
+NetworksOf = Callable[[str], AllowedIPs]
+"""The long list of ranges under a digest."""
+
+
+@lru_cache(maxsize=4096)
+def roles_from(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text))
+
+
+def roles_text(roles: frozenset[str]) -> str:
+    return json.dumps(sorted(roles))
+
+
+@lru_cache(maxsize=4096)
+def grants_from(text: str) -> tuple[Grant, ...]:
+    return tuple(
+        Grant(item["audience"], Access(item["access"]), frozenset(item["scopes"])) for item in json.loads(text)
+    )
+
+
+def grants_text(grants: tuple[Grant, ...]) -> str:
+    return json.dumps([{"audience": g.audience, "access": g.access.value, "scopes": sorted(g.scopes)} for g in grants])
+
+
+@lru_cache(maxsize=4096)
+def _short_networks(text: str) -> AllowedIPs | str:
+    """The ranges themselves, or the digest of a longer list."""
+    value = json.loads(text)
+    return str(value["sha256"]) if isinstance(value, dict) else AllowedIPs.from_normal_form(value)
+
+
+def networks_from(text: str | None, networks_of: NetworksOf) -> AllowedIPs | None:
+    if text is None:
+        return None
+    found = _short_networks(text)
+    return networks_of(found) if isinstance(found, str) else found
+
+
+def networks_text(allowed: AllowedIPs | None) -> str | None:
+    if allowed is None:
+        return None
+    if len(allowed) > MOST_RANGES_CARRIED:
+        return json.dumps({"sha256": allowed.digest()})
+    return json.dumps(list(allowed.normal_form()))
+
+
+def credential_from(row: CredentialRow, secrets: tuple[CredentialSecret, ...], networks_of: NetworksOf) -> Credential:
+    return Credential(
+        client_id=row.client_id,
+        organization_id=row.organization_id,
+        name=row.name,
+        restrictions=Restrictions(
+            allowed_ips=networks_from(row.allowed_ips, networks_of),
+            roles=roles_from(row.roles),
+            grants=grants_from(row.grants),
+            token_lifetime=row.token_lifetime,
+            expires_at=row.expires_at,
+        ),
+        generation=Generation(row.gen_current, row.gen_floor, row.gen_next_floor, row.gen_next_floor_at),
+        secrets=secrets,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        description=row.description,
+        project=row.project,
+        environment=row.environment,
+        disabled_at=row.disabled_at,
+        revoked_at=row.revoked_at,
+        revoked_reason=row.revoked_reason,
+        deleted_at=row.deleted_at,
+        version=row.version,
+    )
+
+
+def credential_columns(credential: Credential) -> dict[str, object]:
+    """Every column of the credential's row."""
+    terms, generation = credential.restrictions, credential.generation
+    return {
+        "client_id": credential.client_id,
+        "organization_id": credential.organization_id,
+        "name": credential.name,
+        "description": credential.description,
+        "project": credential.project,
+        "environment": credential.environment,
+        "roles": roles_text(terms.roles),
+        "grants": grants_text(terms.grants),
+        "allowed_ips": networks_text(terms.allowed_ips),
+        "token_lifetime": terms.token_lifetime,
+        "expires_at": terms.expires_at,
+        "gen_current": generation.current,
+        "gen_floor": generation.floor,
+        "gen_next_floor": generation.next_floor,
+        "gen_next_floor_at": generation.next_floor_at,
+        "disabled_at": credential.disabled_at,
+        "revoked_at": credential.revoked_at,
+        "revoked_reason": credential.revoked_reason,
+        "deleted_at": credential.deleted_at,
+        "created_at": credential.created_at,
+        "created_by": credential.created_by,
+        "version": credential.version,
+    }
+
+
+def secret_from(row: CredentialSecretRow) -> CredentialSecret:
+    return CredentialSecret(
+        id=row.id,
+        digest=bytes(row.digest),
+        pepper_id=row.pepper_id,
+        hint=row.hint,
+        created_at=row.created_at,
+        state=SecretState(row.state),
+        expires_at=row.expires_at,
+    )
+
+
+def secret_row(secret: CredentialSecret, credential: Credential) -> CredentialSecretRow:
+    return CredentialSecretRow(
+        id=secret.id,
+        client_id=credential.client_id,
+        organization_id=credential.organization_id,
+        digest=secret.digest,
+        pepper_id=secret.pepper_id,
+        hint=secret.hint,
+        state=secret.state.value,
+        created_at=secret.created_at,
+        expires_at=secret.expires_at,
+    )
+
+
+def organization_from(row: OrganizationRow) -> Organization:
+    generation = Generation(row.gen_current, row.gen_floor, row.gen_next_floor, row.gen_next_floor_at)
+    return Organization(row.id, row.name, generation, row.suspended_at)
+
+
+def api_from(row: ApiRow) -> Api:
+    scopes = tuple(Scope(s.name, Kind(s.access), s.sensitive, s.description) for s in row.scopes)
+    return Api(row.id, row.organization_id, row.audience, row.name, scopes, row.created_at, row.version)
+
+
+def scope_rows(api: Api) -> list[ApiScopeRow]:
+    return [
+        ApiScopeRow(
+            api_id=api.id,
+            organization_id=api.organization_id,
+            name=scope.name,
+            access=scope.access.value,
+            sensitive=scope.sensitive,
+            description=scope.description,
+            position=position,
+        )
+        for position, scope in enumerate(api.scopes)
+    ]
+
+
+def role_from(row: RoleRow) -> Role:
+    return Role(row.id, row.organization_id, row.name, row.description, row.audience, row.created_at, row.version)

@@ -1,0 +1,112 @@
+"""Who keeps the sources fresh? One daemon thread per process, started when it is first needed.
+
+- After a fork the child has no threads, and locks that another thread held would be held for ever. So the child gets
+  fresh locks, keeps what was known, and starts a thread of its own at its first request.
+- Where the issuer holds our polls for seconds (`wait`), a second thread runs the errands, so that a token under a brand
+  new key does not wait until the poll comes back.
+- With `threads=False` nothing runs by itself: whatever is due is done by the caller, at each request, before it is
+  answered. That is for tests, which so need neither threads nor sleeps.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from weakref import WeakSet
+
+from tokenserver.resource.sources import LONGEST_PAUSE, Sources
+
+log = logging.getLogger("tokenserver.resource")
+
+
+class Background:
+    """Runs `Sources` until it is stopped. `running` is read at every request."""
+
+    def __init__(self, sources: Sources, *, threads: bool) -> None:
+        self._sources = sources
+        self._has_threads = threads
+        self.stopped = False
+        self._begin_anew()
+        _ALL.add(self)
+
+    def start(self) -> None:
+        """Start the thread of this process, unless it runs already."""
+        with self._lock:
+            self.stopped = False
+            if self.running or not self._has_threads:
+                return
+            self._stopping = threading.Event()
+            works = [self._sources.poll_if_due, self._errands] if self._sources.holds else [self._sources.attend]
+            for work in works:
+                wake = threading.Event()
+                named = f"tokenserver-{work.__name__.strip('_')}"
+                thread = threading.Thread(target=_loop, args=(work, wake, self._stopping), name=named, daemon=True)
+                thread.start()
+                self._threads.append((thread, wake))
+            self.running = True
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """Fetch no more. What is known stays, and grows old."""
+        with self._lock:
+            self.stopped, self.running = True, False
+            threads, self._threads = self._threads, []
+            self._stopping.set()
+        for thread, wake in threads:
+            wake.set()
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+
+    def attend(self) -> None:
+        """What a request does that finds nothing running."""
+        if self.stopped:
+            return
+        if self._has_threads:
+            self.start()
+        else:
+            self._sources.attend()
+
+    def wake(self) -> None:
+        """There are errands to run."""
+        if not self._has_threads and not self.stopped:
+            self._sources.run_errands()
+        for _, wake in self._threads:
+            wake.set()
+
+    def after_fork(self) -> None:
+        self._sources.after_fork()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.running = False
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._threads: list[tuple[threading.Thread, threading.Event]] = []
+
+    def _errands(self) -> float:
+        self._sources.run_errands()
+        return LONGEST_PAUSE
+
+
+def _loop(work: Callable[[], float], wake: threading.Event, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        wake.clear()  # before the work, so that a wish that comes during it is seen in the next round
+        try:
+            pause = work()
+        except Exception as fault:  # noqa: BLE001  the thread must live; `Sources` notes what it can name itself
+            log.error("unexpected %s in the background", type(fault).__name__)  # noqa: TRY400  no text of a stranger
+            pause = LONGEST_PAUSE
+        wake.wait(pause)
+
+
+_ALL: WeakSet[Background] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for background in tuple(_ALL):
+        background.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_after_fork_in_child)

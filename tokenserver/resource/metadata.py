@@ -1,0 +1,96 @@
+"""Where does the issuer answer? Its metadata (RFC 8414), read with suspicion.
+
+The document is found at `/.well-known/oauth-authorization-server`, inserted between the host and the path of the issuer
+(RFC 8414 §3.1). Its `issuer` must equal ours to the letter (§3.3), and every address in it that is used must be of the
+issuer's own origin: nothing that a document says sends us to another host.
+
+We use `jwks_uri` and two members of our own: `generations_endpoint`, the feed, and `networks_endpoint`, under which the
+lists of allowed addresses are served that are too long for a token.
+
+Plain http is for the machine itself (`127.0.0.1`, `::1`, `localhost`): who can change what comes over the wire could
+make keys of their own. Elsewhere it must be asked for with `allow_http=True`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tokenserver.resource.knowledge import NoNews
+
+WELL_KNOWN = "/.well-known/oauth-authorization-server"
+_PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"[!-~]+\Z")
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)\Z")
+
+Origin = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    jwks_uri: str
+    generations: str
+    networks: str
+
+    def network_list(self, digest: str) -> str:
+        return f"{self.networks.rstrip('/')}/{digest}"
+
+    def generations_after(self, seq: int | None, wait: int) -> str:
+        asked = [f"after={seq}"] if seq is not None else []
+        if wait:
+            asked.append(f"wait={wait}")
+        if not asked:
+            return self.generations
+        return f"{self.generations}{'&' if '?' in self.generations else '?'}{'&'.join(asked)}"
+
+
+def origin_of(url: str) -> Origin:
+    """Scheme, host and port; raises ValueError on anything but a plain absolute http or https URL."""
+    if _PLAIN.match(url) is None or "\\" in url:
+        raise ValueError("an address with foreign characters")
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or "#" in url:
+        raise ValueError("not an absolute http or https address without user and fragment")
+    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
+
+
+def checked_issuer(issuer: str, *, allow_http: bool) -> str:
+    """`issuer` as given; raises ValueError with what to do if it cannot be one."""
+    try:
+        scheme, host, _ = origin_of(issuer)
+    except ValueError as fault:
+        raise ValueError(f"the issuer must be an https address: {fault}") from None
+    if "?" in issuer:
+        raise ValueError("the issuer must be an address without a query (RFC 8414 §2)")
+    if scheme == "http" and not allow_http and _LOOPBACK.match(host) is None:
+        raise ValueError("the issuer must be an https address; for plain http in a test set-up say allow_http=True")
+    return issuer
+
+
+def metadata_url(issuer: str) -> str:
+    """The address of the issuer's metadata (RFC 8414 §3.1)."""
+    parts = urlsplit(issuer)
+    return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
+
+
+def read_metadata(document: object, issuer: str) -> Endpoints:
+    """The endpoints that `document` names; raises NoNews."""
+    if not isinstance(document, dict):
+        raise NoNews("the metadata is not a JSON object")
+    if document.get("issuer") != issuer:
+        raise NoNews("the metadata names another issuer: compare to the letter, a slash at the end counts")
+    origin = origin_of(issuer)
+
+    def endpoint(name: str) -> str:
+        url = document.get(name)
+        if not isinstance(url, str):
+            raise NoNews(f"the metadata has no {name}")
+        try:
+            if origin_of(url) == origin:
+                return url
+        except ValueError:
+            raise NoNews(f"the {name} in the metadata is not an address") from None
+        raise NoNews(f"the {name} in the metadata is of another origin than the issuer")
+
+    return Endpoints(endpoint("jwks_uri"), endpoint("generations_endpoint"), endpoint("networks_endpoint"))
