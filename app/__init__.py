@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app.api import AdminApi
+from app.http import install
 from app.oauth.feed import GenerationFeed
 from app.oauth.metadata import Metadata
 from app.oauth.token import TokenEndpoint
@@ -42,13 +43,14 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     """The server: services below, doors on top."""
     app = Flask(__name__, static_folder=None)
+    install(app)
     services = create_services(app, settings, clock=clock)
     issuing = Issuing(services.store, services.keys, services.peppers, settings, clock)
     admission = Admission(services.store, services.keys, settings, clock)
     doors = (
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
-        AdminApi(services.credentials, services.catalogue, admission, settings),
+        AdminApi(services.credentials, services.catalogue, admission, settings, clock),
         Probes(Readiness(services.store, services.keys)),
         TokenEndpoint(issuing, settings),
     )

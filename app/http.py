@@ -12,10 +12,21 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flask import Request, Response
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
 
 from tokenserver.domain.client_ip import TrustedProxies
-from tokenserver.errors import InvalidInput, Refused, TokenServerError, Unavailable
+from tokenserver.errors import (
+    InvalidInput,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Refused,
+    TokenServerError,
+    TooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
 
 log = logging.getLogger("tokenserver.http")
 
@@ -87,9 +98,65 @@ def respond(
 ) -> Response:
     """A Flask response with JSON, or without a body."""
     text = "" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    response = Response(text, status, content_type=kind if body is not None else None)
+    response = Response(text, status, content_type=kind)
+    if body is None:
+        del response.headers["Content-Type"]
     for name, value in headers:
         response.headers[name] = value
+    return response
+
+
+_OF_STATUS: dict[int, type[Refused]] = {
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    415: UnsupportedMediaType,
+}
+_SPEAK_OAUTH = ("/oauth/", "/.well-known/")
+_REQUEST_ID = "tokenserver.request_id"
+
+
+def request_id_of(environ: dict[str, Any]) -> str:
+    """The ID of this request: made at the first call, the same at every later one."""
+    return str(environ.setdefault(_REQUEST_ID, new_request_id()))
+
+
+def install(app: Flask) -> None:
+    """What holds for every answer of Flask's, whichever door gives it; before the doors are mounted.
+
+    No page of Flask's or Werkzeug's own is ever shown: they are HTML and repeat the request. Hence no redirects to a
+    tidier path either, and no automatic OPTIONS.
+    """
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.register_error_handler(Exception, _failed)
+    app.after_request(_finished)
+
+
+def _failed(fault: Exception) -> Response:
+    """OAuth's errors where OAuth's clients knock (RFC 6749 §5.2), problem documents everywhere else (RFC 9457)."""
+    request_id = request_id_of(request.environ)
+    failure = named(_of_the_family(fault), request_id)
+    headers = failure_headers(failure)
+    methods = getattr(fault, "valid_methods", None)
+    if methods:
+        headers.append(("Allow", ", ".join(sorted(methods))))
+    if request.path.startswith(_SPEAK_OAUTH):
+        return respond(oauth_failure(failure), failure.status, headers)
+    return respond(problem(failure, request_id), failure.status, headers, kind="application/problem+json")
+
+
+def _of_the_family(fault: Exception) -> Exception:
+    """Werkzeug's exceptions by our names; what it says about the request stays unsaid."""
+    if isinstance(fault, HTTPException) and fault.code is not None and 400 <= fault.code < 500:  # noqa: PLR2004
+        return _OF_STATUS.get(fault.code, InvalidRequest)()
+    return fault
+
+
+def _finished(response: Response) -> Response:
+    for name, value in ALWAYS:
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-Id"] = request_id_of(request.environ)
     return response
 
 

@@ -1,4 +1,5 @@
-"""placeholder, being written"""
-class AdminApi:
-    def __init__(self, *a): ...
-    def mount(self, app): ...
+"""Scripts knock: the JSON admin API under `/v1`, and its description at `/openapi.json`."""
+
+from app.api.door import AdminApi
+
+__all__ = ["AdminApi"]

@@ -26,6 +26,7 @@ CLIENT_ID_PREFIX = "tsc_"
 LONGEST_SECRET = 1024
 """Characters of a secret that are looked at; a longer one is refused before it is hashed."""
 
+_PAIRS = tuple(high + low for high in ALPHABET for low in ALPHABET)
 _SECRET = re.compile(r"tss_[0-9A-Za-z]{46}\Z")
 _CLIENT_ID = re.compile(r"tsc_[0-9A-Za-z]{22}\Z")
 
@@ -74,11 +75,10 @@ def _random(length: int) -> str:
 
 
 def _checksum(text: str) -> str:
-    number, digits = zlib.crc32(text.encode()), ""
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        digits = ALPHABET[digit] + digits
-    return digits
+    """CRC-32 as six base62 digits, most significant first; two at a time, since every token request computes one."""
+    rest, low = divmod(zlib.crc32(text.encode()), len(_PAIRS))
+    high, middle = divmod(rest, len(_PAIRS))
+    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
 
 
 def new_secret() -> Secret:

@@ -24,11 +24,15 @@ log = logging.getLogger("tokenserver.resource")
 class Background:
     """Runs `Sources` until it is stopped. `running` is read at every request."""
 
-    def __init__(self, sources: Sources, *, threads: bool) -> None:
+    def __init__(self, sources: Sources, *, threads: bool, and_after_fork: Callable[[], None]) -> None:
         self._sources = sources
+        self._and_after_fork = and_after_fork
         self._has_threads = threads
         self.stopped = False
-        self._begin_anew()
+        self.running = False
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._threads: list[tuple[threading.Thread, threading.Event]] = []
         _ALL.add(self)
 
     def start(self) -> None:
@@ -76,13 +80,10 @@ class Background:
 
     def after_fork(self) -> None:
         self._sources.after_fork()
-        self._begin_anew()
-
-    def _begin_anew(self) -> None:
+        self._and_after_fork()
         self.running = False
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._threads: list[tuple[threading.Thread, threading.Event]] = []
+        self._threads = []
 
     def _errands(self) -> float:
         self._sources.run_errands()

@@ -12,6 +12,7 @@ an entry too few. An entry takes about 5 KiB (see `tests/resource/test_cache.py`
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from typing import Final
 
 from tokenserver.domain.allowed_ips import AllowedIPs
@@ -35,7 +36,7 @@ class Proven:
         self.principal = Principal.of(claims)
         self.used = False
         self.came_from: object = None
-        """The last peer and forwarding headers that were admitted; they always are, for the list cannot change."""
+        """The peer and forwarding headers that were admitted last; they will be again, for a token's list is fixed."""
 
 
 class ProvenTokens:
@@ -50,6 +51,11 @@ class ProvenTokens:
 
     def get(self, unverified_token: str) -> Proven | None:
         return self._found.get(unverified_token)
+
+    @property
+    def texts(self) -> Container[str]:
+        """The tokens that are remembered now and later."""
+        return self._found.keys()
 
     def put(self, token: str, proven: Proven) -> None:
         if self._most <= 0:

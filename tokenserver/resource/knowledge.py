@@ -93,7 +93,7 @@ class Known:
         if self.seq is None:
             return
         if told.seq < self.seq:
-            raise NotBelieved("the statement goes back in seq: if the issuer was restored from a backup, restart this process")
+            raise NotBelieved("the statement goes back in seq: after a restore of the issuer, restart this process")
         if told.issued_at < self.issued_at:
             raise NotBelieved("the statement goes back in time")
 

@@ -1,7 +1,7 @@
 """What must a caller be and be allowed to do? A requirement of one route, or of a whole app.
 
-A caller meets a `Require` when its token carries *all* the roles and *all* the scopes that are named, compared whole and
-case-sensitively. Requiring nothing is a decision and must be said: `Require(any_caller=True)` admits every valid token.
+A caller meets a `Require` when its token carries *all* the roles and *all* the scopes that are named, compared whole
+and case-sensitively. Requiring nothing is a decision and must be said: `Require(any_caller=True)` admits every valid token.
 
 Three ways to require different things of different routes:
 
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tokenserver.domain.catalogue import is_name
 from tokenserver.errors import InsufficientScope
 from tokenserver.resource.principal import Principal
 
@@ -92,7 +93,7 @@ RequireOf = Callable[[str, str], Require | None]
 def _names(what: str, given: Iterable[str]) -> frozenset[str]:
     if isinstance(given, (str, bytes)):
         raise TypeError(f"{what} must be a set or list of names: write {what}={{{given!r}}}")
-    names = tuple(given)
-    if not all(isinstance(name, str) and name and not name.isspace() for name in names):
-        raise TypeError(f"{what} must be names, each a text that is not empty")
-    return frozenset(names)
+    names = frozenset(given)
+    if not all(map(is_name, names)):
+        raise ValueError(f"each of {what} must be one name, as it is in the catalogue: letters, digits and _ . : / * -")
+    return names

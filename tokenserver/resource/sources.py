@@ -1,4 +1,4 @@
-"""When is what fetched, and what is made of it? Keys, feed and lists of addresses, kept fresh by whoever calls `attend`.
+"""When is what fetched, and what is made of it? Keys, feed and lists of addresses, kept fresh by calls of `attend`.
 
 No thread here: `background` calls from its own, tests from theirs. The request path reads `known` and `networks` and
 leaves wishes; it never fetches and never waits for a lock that is held while something is fetched.
@@ -59,6 +59,7 @@ class Sources:
         self.networks = NetworkLists()
         self.failures: dict[str, str] = {}
         self.not_believed = 0
+        self.stale_spells = 0
         self._failed_polls = 0
         self._keys_due_at = NEVER
         self._ask_whole = False
@@ -107,11 +108,16 @@ class Sources:
                 self._failed_polls, self._ask_whole = 0, False
                 self._next_poll_at = self._after_success(started, news=self.known.seq != before)
                 self._note("feed", None)
-            self._note("age", "what is known is too old" if self.is_stale() else None)
+            self._note_staleness()
         with self.learned:
             if not self.first_poll.done():
                 self.first_poll.set_result(None)
             self.learned.notify_all()
+
+    def _note_staleness(self) -> None:
+        stale = self.is_stale()
+        self.stale_spells += stale and "age" not in self.failures
+        self._note("age", "what is known is too old" if stale else None)
 
     def run_errands(self) -> None:
         """Fetch what requests have asked for."""

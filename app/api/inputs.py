@@ -1,0 +1,165 @@
+"""What may a caller send? The bodies of requests, strictly: unknown members and values of another type are refused.
+
+In a change (PATCH, as in JSON Merge Patch, RFC 7396) only members that are present count. A list is replaced as a whole.
+`null` has a meaning where its description says so, and is refused elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.api.fields import (
+    DEFAULT_GRACE,
+    MOST_GRANTS,
+    MOST_SCOPES,
+    AllowedIps,
+    Audience,
+    Description,
+    Grace,
+    Lifetime,
+    Moment,
+    Name,
+    Reason,
+    RoleName,
+    Roles,
+    ScopeName,
+    ScopeNames,
+    refused,
+    short,
+    without_default,
+)
+from tokenserver.domain import restrictions
+from tokenserver.domain.catalogue import Kind
+from tokenserver.domain.restrictions import Access
+
+ABSENT: Any = None
+"""The default of what may be missing; `model_fields_set` tells it from a null that was sent."""
+
+
+class Input(BaseModel):
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    def given(self) -> dict[str, Any]:
+        """The members that are present."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Nothing(Input):
+    """No members: send an empty body, or `{}`."""
+
+
+class GrantInput(Input):
+    """The scopes a credential may ask for at one API."""
+
+    audience: Audience
+    """The audience of an API in the catalogue."""
+    access: Annotated[Access, Field(strict=False)] = Access.CUSTOM
+    """`custom`: the listed scopes. `all_read`, `all_read_write`: all present and future ones but the sensitive ones."""
+    scopes: ScopeNames = []
+    """Names of scopes of this API; only where access is `custom`."""
+
+    def value(self) -> restrictions.Grant:
+        return restrictions.Grant(self.audience, self.access, frozenset(self.scopes))
+
+
+def _one_grant_per_api(grants: list[GrantInput]) -> list[GrantInput]:
+    if len({grant.audience for grant in grants}) < len(grants):
+        raise refused("Two grants name the same API: there is one grant for each.")
+    return grants
+
+
+Grants = Annotated[list[GrantInput], short(MOST_GRANTS), Field(max_length=MOST_GRANTS), AfterValidator(_one_grant_per_api)]
+
+
+class CredentialCreation(Input):
+    name: Name
+    """What people know it by: 1 to 100 characters."""
+    description: Description = ""
+    roles: Roles = []
+    """Names of roles in the catalogue; its tokens carry them."""
+    grants: Grants = []
+    """One for each API."""
+    allowed_ips: AllowedIps = None
+    """Where it may be used from: addresses, networks in CIDR notation and ranges (`192.0.2.1 - 192.0.3.254`), as one text
+    separated by commas or new lines, or as a list of texts. Null or missing: from anywhere."""
+    token_lifetime: Lifetime = Field(default=ABSENT, json_schema_extra=without_default)
+    """Seconds that its tokens live. Missing: the server's setting, 900 unless it was changed."""
+    expires_at: Moment | None = Field(default=ABSENT, json_schema_extra=without_default)
+    """When it ends for good. Missing: 12 months from now; null: never."""
+
+
+class CredentialChange(Input):
+    """Only members that are present change. Taking something away ends the tokens that are out."""
+
+    name: Name = Field(default=ABSENT, json_schema_extra=without_default)
+    description: Description = Field(default=ABSENT, json_schema_extra=without_default)
+    roles: Roles = Field(default=ABSENT, json_schema_extra=without_default)
+    """Replaces all roles."""
+    grants: Grants = Field(default=ABSENT, json_schema_extra=without_default)
+    """Replaces all grants."""
+    allowed_ips: AllowedIps = Field(default=ABSENT, json_schema_extra=without_default)
+    """Replaces the whole list. Null: from anywhere."""
+    token_lifetime: Lifetime = Field(default=ABSENT, json_schema_extra=without_default)
+    expires_at: Moment | None = Field(default=ABSENT, json_schema_extra=without_default)
+    """Null: never."""
+
+
+class Rotation(Input):
+    grace_seconds: Grace = DEFAULT_GRACE
+    """How long the old secret and its tokens go on: 1 second to 30 days. Missing: one day."""
+
+
+class Revocation(Input):
+    reason: Reason = ""
+    """Kept with the credential and in the audit log."""
+
+
+class ScopeInput(Input):
+    name: ScopeName
+    access: Annotated[Kind, Field(strict=False)]
+    """What it does: reading or writing."""
+    sensitive: bool = False
+    """A sensitive scope is never part of `all_read` or `all_read_write`."""
+    description: Description = ""
+
+
+def _one_scope_per_name(scopes: list[ScopeInput]) -> list[ScopeInput]:
+    if len({scope.name for scope in scopes}) < len(scopes):
+        raise refused("Two scopes have the same name.")
+    return scopes
+
+
+Scopes = Annotated[list[ScopeInput], short(MOST_SCOPES), Field(max_length=MOST_SCOPES), AfterValidator(_one_scope_per_name)]
+
+
+class ApiCreation(Input):
+    audience: Audience
+    """What tokens for this API carry as `aud`. It never changes."""
+    name: Name
+    scopes: Scopes = []
+
+
+class ApiChange(Input):
+    """Only members that are present change."""
+
+    name: Name = Field(default=ABSENT, json_schema_extra=without_default)
+    scopes: Scopes = Field(default=ABSENT, json_schema_extra=without_default)
+    """Replaces all scopes."""
+
+
+class RoleCreation(Input):
+    name: RoleName
+    """What tokens carry in `roles`. It never changes."""
+    description: Description = ""
+    audience: Audience | None = None
+    """The API it belongs to. Null or missing: the whole platform."""
+
+
+class RoleChange(Input):
+    """Only members that are present change."""
+
+    description: Description = Field(default=ABSENT, json_schema_extra=without_default)

@@ -1,0 +1,64 @@
+"""What is an operation of the admin API? One row of the table from which both the routes and their description are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.api.conditions import Condition
+from app.api.inputs import Input
+from app.api.outputs import Output
+from app.api.paging import Page
+from app.http import Headers
+from app.services.audit import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, proven and read. `subject` is the ID in the path; `version` is what If-Match means."""
+
+    caller: Caller
+    subject: str = ""
+    body: Any = None
+    version: int | None = None
+    page: Page = Page()
+    cascade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    body: Output | None
+    headers: Headers = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """`takes` None: no body is read. `gives` None: the answer has none. `query`: the parameters of the URL."""
+
+    name: str
+    method: str
+    path: str
+    scope: str
+    handler: Callable[[Call], Answer]
+    summary: str
+    description: str
+    takes: type[Input] | None = None
+    gives: type[Output] | None = None
+    status: int = 200
+    condition: Condition = Condition.IGNORED
+    query: tuple[str, ...] = ()
+    conflicts: bool = False
+    asked: Mapping[str, Any] | None = None
+    answered: Mapping[str, Any] | None = None
+
+    @property
+    def subject(self) -> str | None:
+        """The name of the ID in the path."""
+        return self.path.partition("{")[2].partition("}")[0] or None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The content types of its body."""
+        json = "application/json"
+        return (json, "application/merge-patch+json") if self.method == "PATCH" else (json,)

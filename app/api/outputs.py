@@ -1,0 +1,191 @@
+"""What does the API answer? The bodies of responses; the description of the API is made of the same classes.
+
+Members may be added in later releases: clients ignore those that they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.fields import MomentText
+from tokenserver.domain.catalogue import Kind
+from tokenserver.domain.credential import SecretState, Status
+from tokenserver.domain.restrictions import Access
+
+
+def _open(schema: dict[str, Any]) -> None:
+    schema.pop("additionalProperties", None)
+
+
+class Output(BaseModel):
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        json_schema_extra=_open,
+    )
+
+
+class Grant(Output):
+    audience: str
+    access: Access
+    scopes: list[str]
+    """Empty where access is not `custom`."""
+
+
+class Secret(Output):
+    """A secret as it is remembered; the secret itself is shown once, when it is made."""
+
+    id: str
+    hint: str
+    """The prefix and the last four characters."""
+    state: SecretState
+    created_at: MomentText
+    expires_at: MomentText | None
+    """The end of its grace period."""
+    last_used_at: MomentText | None
+    last_used_from: str | None
+
+
+class OpenRotation(Output):
+    """Two secrets work until `grace_expires_at`."""
+
+    grace_expires_at: MomentText
+    old_secret_id: str
+    new_secret_id: str
+
+
+class Credential(Output):
+    client_id: str
+    name: str
+    description: str
+    status: Status
+    generation: int
+    """What new tokens carry as `gen`."""
+    floor: int
+    """Tokens of a generation below it are dead."""
+    roles: list[str]
+    grants: list[Grant]
+    allowed_ips: list[str] | None
+    """In normal form: single addresses, networks, and ranges `first-last`. Null: from anywhere."""
+    token_lifetime: int
+    expires_at: MomentText | None
+    """Null: never."""
+    project: str | None
+    environment: str | None
+    secrets: list[Secret]
+    """Every secret it ever had, newest first."""
+    rotation: OpenRotation | None
+    created_at: MomentText
+    created_by: str
+    disabled_at: MomentText | None
+    revoked_at: MomentText | None
+    revoked_reason: str | None
+    last_used_at: MomentText | None
+    """The latest use of any of its secrets."""
+    last_used_from: str | None
+    version: int
+    """Counts every change; the ETag is this number in quotation marks."""
+
+
+class CreatedCredential(Credential):
+    client_secret: str = Field(repr=False)
+    """Shown this once."""
+
+
+class Regenerated(Output):
+    client_id: str
+    client_secret: str = Field(repr=False)
+    """Shown this once."""
+    generation: int
+    credential: Credential
+
+
+class Rotated(Output):
+    client_id: str
+    client_secret: str = Field(repr=False)
+    """Shown this once."""
+    old_secret_id: str
+    new_secret_id: str
+    grace_expires_at: MomentText
+    """Until then the old secret and its tokens work as well."""
+    credential: Credential
+
+
+class CredentialList(Output):
+    items: list[Credential]
+    """Newest first."""
+    next: str | None
+    """The cursor of the next page; null on the last one."""
+
+
+class Scope(Output):
+    name: str
+    access: Kind
+    sensitive: bool
+    description: str
+
+
+class Api(Output):
+    id: str
+    audience: str
+    name: str
+    scopes: list[Scope]
+    created_at: MomentText
+    version: int
+    """Counts every change; the ETag is this number in quotation marks."""
+
+
+class ApiList(Output):
+    items: list[Api]
+    """Oldest first."""
+    next: str | None
+    """The cursor of the next page; null on the last one."""
+
+
+class Role(Output):
+    id: str
+    name: str
+    description: str
+    audience: str | None
+    """Null: the whole platform."""
+    created_at: MomentText
+    version: int
+    """Counts every change; the ETag is this number in quotation marks."""
+
+
+class RoleList(Output):
+    items: list[Role]
+    """Oldest first."""
+    next: str | None
+    """The cursor of the next page; null on the last one."""
+
+
+class FaultyField(Output):
+    pointer: str
+    """A JSON Pointer (RFC 6901) into the body; empty: the body as a whole. Of a member that is not known it is the parent's."""
+    detail: str
+    """What to do. Nothing that was sent is in it."""
+
+
+class Problem(Output):
+    """A problem document (RFC 9457). Nothing that was sent is in it."""
+
+    type: str
+    """`urn:tokenserver:problem:` and the code."""
+    title: str
+    status: int
+    code: str
+    """Names the problem for programs; never changes its meaning."""
+    request_id: str
+    """Also in the header X-Request-Id, in the server's log and in the audit log."""
+    errors: list[FaultyField] = Field(default=[])
+    """With 422: every faulty field."""
+    count: int = Field(default=0)
+    """With `still_held`: how many credentials hold it."""
+    client_ids: list[str] = Field(default=[])
+    """With `still_held`: the first of them."""

@@ -1,0 +1,49 @@
+"""Moments are seconds since the epoch, and are written in one way."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.credentials import QUICK
+from tokenserver.clock import DAY, HOUR, MINUTE, monotonic, rfc3339, utc_now
+
+WRITTEN = {
+    "the epoch": (0, "1970-01-01T00:00:00Z"),
+    "a year's last second": (1798761599, "2026-12-31T23:59:59Z"),
+    "a fraction of a second is cut off, never rounded up": (1798761599.999, "2026-12-31T23:59:59Z"),
+    "a leap day": (1835395200, "2028-02-29T00:00:00Z"),
+    "after 2038": (2**31, "2038-01-19T03:14:08Z"),
+    "never": (None, None),
+}
+
+
+@pytest.mark.parametrize(("moment", "text"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_a_moment_is_written_to_the_second_in_utc(moment: float | None, text: str | None) -> None:
+    assert rfc3339(moment) == text
+
+
+@QUICK
+@given(st.integers(0, 253402300799))
+def test_what_was_written_reads_back_to_the_same_second(moment: int) -> None:
+    text = rfc3339(moment)
+    assert text is not None
+    assert datetime.fromisoformat(text) == datetime.fromtimestamp(moment, UTC)
+
+
+def test_a_day_is_a_day() -> None:
+    assert (MINUTE, HOUR, DAY) == (60, 3600, 86400)
+
+
+def test_the_clock_tells_the_time() -> None:
+    before, now, after = time.time(), utc_now(), time.time()
+    assert before <= now <= after
+
+
+def test_the_clock_for_ages_never_goes_back() -> None:
+    moments = [monotonic() for _ in range(1000)]
+    assert moments == sorted(moments)
