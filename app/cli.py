@@ -1,7 +1,8 @@
 """The shell knocks: `python -m app serve | migrate | bootstrap | keys … | audit … | config check`.
 
-Every command is a use case of the services and works beside a running server. A secret is printed once, on standard output,
-by the command that made it. Failures are one line on standard error and exit code 1; faulty settings exit with 2.
+Every command is a use case of the services and works beside a running server. A secret is printed once, on standard
+output, by the command that made it. Failures are one line on standard error and exit code 1; faulty settings exit
+with 2.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pathlib import Path
 
 import click
 
-from app.serving import serve_forever
 from app.services import Services
 from app.services.audit import Caller
+from app.serving import serve_forever
 from app.settings import InvalidSettings, Settings, load, unknown_variables
 from tokenserver.clock import rfc3339
 from tokenserver.domain.audit import verify

@@ -1,7 +1,7 @@
 """How do values become HTTP? The one place where failures get a status, and every answer its headers.
 
-Used by the token door (plain WSGI) and by Flask alike, so that they cannot disagree. Nothing a caller sent is ever in an
-answer; what we know about an unexpected failure stays in the log, under the request's ID.
+Used by the token door (plain WSGI) and by Flask alike, so that they cannot disagree. Nothing a caller sent is ever in
+an answer; what we know about an unexpected failure stays in the log, under the request's ID.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def failure_headers(fault: TokenServerError) -> Headers:
     """`Retry-After` for what may succeed later, `WWW-Authenticate` for what lacks proof (RFC 9110 §11.6.1)."""
     if isinstance(fault, Unavailable):
         return [("Retry-After", str(fault.retry_after))]
-    if fault.status == 401:  # noqa: PLR2004
+    if fault.status == 401:
         if fault.code == "invalid_client":
             return [("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"')]
         error = f', error="{fault.code}"' if fault.code else ""
@@ -94,7 +94,11 @@ def problem(fault: TokenServerError, request_id: str) -> dict[str, Any]:
 
 
 def respond(
-    body: Mapping[str, Any] | None, status: int = 200, headers: Iterable[tuple[str, str]] = (), *, kind: str = "application/json"
+    body: Mapping[str, Any] | None,
+    status: int = 200,
+    headers: Iterable[tuple[str, str]] = (),
+    *,
+    kind: str = "application/json",
 ) -> Response:
     """A Flask response with JSON, or without a body."""
     text = "" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
@@ -148,7 +152,7 @@ def _failed(fault: Exception) -> Response:
 
 def _of_the_family(fault: Exception) -> Exception:
     """Werkzeug's exceptions by our names; what it says about the request stays unsaid."""
-    if isinstance(fault, HTTPException) and fault.code is not None and 400 <= fault.code < 500:  # noqa: PLR2004
+    if isinstance(fault, HTTPException) and fault.code is not None and 400 <= fault.code < 500:
         return _OF_STATUS.get(fault.code, InvalidRequest)()
     return fault
 

@@ -1,6 +1,7 @@
 """How does a log line look? One JSON object a line on standard error, in ASCII, so that no text can forge a line.
 
-The root logger is set up once per process. Libraries that would log tokens or statements are capped where they are used.
+The root logger is set up once per process. Libraries that would log tokens or statements are capped where they are
+used.
 """
 
 from __future__ import annotations

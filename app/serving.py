@@ -1,7 +1,7 @@
 """How does the server run? granian in front of `app.wsgi`, with a bounded number of threads in each worker.
 
-The master process holds no application: workers are started with the settings in their environment and make their own. A
-worker that dies is replaced.
+The master process holds no application: workers are started with the settings in their environment and make their
+own. A worker that dies is replaced.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from app.settings import PREFIX, Settings
 
@@ -33,5 +34,5 @@ def serve_forever(settings: Settings) -> None:
         backlog=1024,
         respawn_failed_workers=True,
         workers_kill_timeout=5,
-        log_level="warning",
+        log_level=LogLevels.warning,
     ).serve()

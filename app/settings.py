@@ -1,8 +1,8 @@
 """How is this server set up? One frozen value, read once at the start; every fault is reported at once.
 
-Each setting is an environment variable with the prefix `TOKENSERVER_`; `TOKENSERVER_<NAME>_FILE` names a file that holds
-the value instead (container secrets). In development a file `.env` in the working directory is read as well; the
-environment wins. Values are never echoed in a fault, because some are secrets.
+Each setting is an environment variable with the prefix `TOKENSERVER_`; `TOKENSERVER_<NAME>_FILE` names a file that
+holds the value instead (container secrets). In development a file `.env` in the working directory is read as well;
+the environment wins. Values are never echoed in a fault, because some are secrets.
 """
 
 from __future__ import annotations
@@ -37,13 +37,19 @@ def _key(text: object) -> object:
         key = base64.b64decode(text.strip().replace("-", "+").replace("_", "/") + "==", validate=False)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) < 32:  # noqa: PLR2004  256 bits
+    if len(key) < 32:
         raise ValueError("must be at least 32 random bytes in base64, as from: openssl rand -base64 32")
     return key
 
 
 def _list(text: object) -> object:
     return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
+
+
+def _shown(host: str) -> str:
+    """The host by which a server that listens on `host` is reached from its own machine."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+    return everywhere.get(host, f"[{host}]" if ":" in host else host)
 
 
 Key = Annotated[bytes, BeforeValidator(_key)]
@@ -124,9 +130,7 @@ class Settings(BaseModel):
     def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
         filled = {name: value for name, value in values.items() if value != ""}
         if "issuer" not in filled:
-            host = str(filled.get("host", "127.0.0.1"))
-            shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-            filled["issuer"] = f"http://{shown}:{filled.get('port', 8000)}"
+            filled["issuer"] = f"http://{_shown(str(filled.get('host', '127.0.0.1')))}:{filled.get('port', 8000)}"
         if "database_url" not in filled:
             filled["database_url"] = f"sqlite:///{Path(str(filled.get('home', 'var'))) / 'tokenserver.db'}"
         return filled

@@ -9,7 +9,6 @@ from app.logs import log_as_json
 from app.settings import load
 
 
-
 def _end_with_the_master() -> None:
     """A worker must not outlive a master that was killed: it would go on holding the port."""
     master = multiprocessing.parent_process()

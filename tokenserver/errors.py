@@ -147,7 +147,7 @@ class UnsupportedMediaType(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One faulty field: `pointer` is a JSON Pointer (RFC 6901) into the input, `hint` says what to do. No input in it."""
+    """One faulty field: `pointer` (JSON Pointer, RFC 6901) says where, `hint` says what to do. No input in either."""
 
     pointer: str
     hint: str

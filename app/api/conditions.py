@@ -41,7 +41,7 @@ def expected_version(if_match: str | None, condition: Condition) -> int | None:
         return None
     found = _TAG.fullmatch(text)
     if found is None:
-        raise InvalidRequest('If-Match takes one ETag in quotation marks, as it was given, or *.')
+        raise InvalidRequest("If-Match takes one ETag in quotation marks, as it was given, or *.")
     weak, tag = found.groups()
     if weak or _VERSION.fullmatch(tag) is None:
         raise PreconditionFailed

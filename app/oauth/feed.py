@@ -1,7 +1,7 @@
 """`GET /oauth/generations` and `GET /oauth/networks/<sha256>`: what resource servers need to know.
 
-The feed is public: it names credentials by a hash of their ID only. It is fresh for one second, so that caches may share it
-without adding more than that.
+The feed is public: it names credentials by a hash of their ID only. It is fresh for one second, so that caches may
+share it without adding more than that.
 """
 
 from __future__ import annotations

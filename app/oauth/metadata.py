@@ -1,7 +1,8 @@
 """Where is everything, and with which keys is it signed? RFC 8414 metadata and the JWKS.
 
-Everything is built from the configured issuer: what a request says of its host has no effect. Beside the registered members
-there are two of ours, `generations_endpoint` and `networks_endpoint`, by which resource servers find the feed.
+Everything is built from the configured issuer: what a request says of its host has no effect. Beside the registered
+members there are two of ours, `generations_endpoint` and `networks_endpoint`, by which resource servers find the
+feed.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """What did the caller of the token endpoint send? Read once; below this nothing sees HTTP.
 
 Refused here, before any library sees them: anything but a POST of a form, parameters in the URL, repeated parameters
-(except `resource`), two ways to authenticate at once, NUL, text that is not UTF-8, too much of anything. Empty parameters
-count as absent and unknown ones are ignored (RFC 6749 §3.2). A `client_id` in the body beside HTTP Basic is no second
-authentication while it names the same client. Whatever is wrong with a Basic header is a failed authentication, with the
-same answer as a wrong secret.
+(except `resource`), two ways to authenticate at once, NUL, text that is not UTF-8, too much of anything. Empty
+parameters count as absent and unknown ones are ignored (RFC 6749 §3.2). A `client_id` in the body beside HTTP Basic
+is no second authentication while it names the same client. Whatever is wrong with a Basic header is a failed
+authentication, with the same answer as a wrong secret.
 """
 
 from __future__ import annotations

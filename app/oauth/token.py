@@ -1,8 +1,9 @@
 """`POST /oauth/token` (RFC 6749 §4.4): the only file that knows Authlib.
 
-The door is plain WSGI in front of Flask, because a Flask view costs as much as everything else on this path together. What
-was read goes into Authlib's framework-neutral server and its client-credentials grant; authenticating there means the whole
-use case (`services.issuing`), since credential, decision, signature and audit line belong to one transaction.
+The door is plain WSGI in front of Flask, because a Flask view costs as much as everything else on this path together.
+What was read goes into Authlib's framework-neutral server and its client-credentials grant; authenticating there
+means the whole use case (`services.issuing`), since credential, decision, signature and audit line belong to one
+transaction.
 
 Authlib's own logging would print access tokens at DEBUG, and is capped here.
 """
@@ -13,7 +14,7 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
@@ -62,11 +63,13 @@ class TokenEndpoint:
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request_id = new_request_id()
+        status, more = 200, Headers()
         try:
-            body, status, more = self._token(environ, request_id), 200, []
+            body = self._token(environ, request_id)
         except Exception as fault:  # noqa: BLE001  `named` logs what is unexpected
             failure = named(fault, request_id)
-            body, status, more = oauth_failure(failure), failure.status, _failure_headers(failure)
+            body = dict(oauth_failure(failure))
+            status, more = failure.status, _failure_headers(failure)
         if self._sample and random.random() < self._sample:  # noqa: S311  sampling, not a secret
             log.info("token request", extra={"request_id": request_id, "status": status})
         payload = json.dumps(body).encode("ascii")
@@ -78,32 +81,33 @@ class TokenEndpoint:
     def _token(self, environ: dict[str, Any], request_id: str) -> dict[str, Any]:
         form = read_form(environ)
         asked = token_request(environ, form, client_address(environ, self._proxies), request_id)
-        body: dict[str, Any] = self._server.create_token_response(_Request(form, asked))
-        return body
+        return cast(dict[str, Any], self._server.create_token_response(_Request(form, asked)))
 
 
 def _failure_headers(failure: TokenServerError) -> Headers:
-    allow = [("Allow", "POST")] if failure.status == 405 else []  # noqa: PLR2004
+    allow = [("Allow", "POST")] if failure.status == 405 else []
     return [*allow, *failure_headers(failure)]
 
 
-class _Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib is untyped
+class _Payload(OAuth2Payload):
+    """The form as Authlib reads it: one value for each name."""
+
+    data: dict[str, str] = {}  # noqa: RUF012  replaces a property, set for each request
+    datalist: Any = {}  # noqa: RUF012
+
     def __init__(self, form: dict[str, list[str]]) -> None:
         self.data = {name: values[0] for name, values in form.items()}
         self.datalist = form
 
-    data: dict[str, str] = {}  # noqa: RUF012  replaces a property, set for each request
-    datalist: dict[str, list[str]] = {}  # noqa: RUF012
 
-
-class _Request(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
-    """What Authlib's grant looks at, and no more: its own constructor parses what we have parsed."""
+class _Request(OAuth2Request):
+    """What Authlib's grant looks at, and no more: its own constructor would parse again what we have parsed."""
 
     def __init__(self, form: dict[str, list[str]], asked: TokenRequest) -> None:
         self.method = "POST"
-        self.payload = _Payload(form)
+        self.payload: Any = _Payload(form)
         self.asked = asked
-        self.client = None
+        self.client: Any = None
 
 
 class _Proven:
@@ -115,31 +119,33 @@ class _Proven:
         self.token = token
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == ClientCredentialsGrant.GRANT_TYPE
+        return bool(grant_type == ClientCredentialsGrant.GRANT_TYPE)
 
 
-class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
+class _Server(AuthorizationServer):
+    """Authlib's server, with what it asks of a framework answered by our values."""
+
     def __init__(self, issuing: Issuing) -> None:
         super().__init__()
         self._issue = issuing.issue
         self.register_grant(ClientCredentialsGrant)
 
-    def create_oauth2_request(self, request: _Request) -> _Request:
+    def create_oauth2_request(self, request: Any) -> Any:
         return request
 
-    def authenticate_client(self, request: _Request, methods: object, endpoint: str = "token") -> _Proven:  # noqa: ARG002
+    def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:  # noqa: ARG002
         return _Proven(self._issue(request.asked))
 
-    def generate_token(self, grant_type: str, client: _Proven, **_: object) -> dict[str, Any]:  # noqa: ARG002
-        token = client.token
+    def generate_token(self, grant_type: str, client: Any, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ARG002
+        token: IssuedToken = client.token
         answer = {"access_token": token.access_token, "token_type": "Bearer", "expires_in": token.expires_in}
         return {**answer, "scope": token.scope} if token.scope else answer
 
-    def save_token(self, token: object, request: object) -> None:
+    def save_token(self, token: Any, request: Any) -> None:
         """No row per token."""
 
-    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""
 
-    def handle_response(self, status: int, body: dict[str, Any], headers: object) -> dict[str, Any]:  # noqa: ARG002
+    def handle_response(self, status: int, body: Any, headers: Any) -> Any:  # noqa: ARG002
         return body

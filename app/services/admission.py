@@ -33,7 +33,7 @@ class Admission:
         self._lock = threading.Lock()
 
     def admit(self, unverified_token: str | None, scopes: Iterable[str], address: str, request_id: str) -> Caller:
-        """The caller behind a live token that carries `scopes`; raises MissingToken, InvalidToken, InsufficientScope."""
+        """The caller behind a live token that carries `scopes`; raises a Refused that names what is wrong."""
         claims: AccessClaims | None = None
         try:
             if unverified_token is None:

@@ -1,9 +1,9 @@
 """Who did what? How use cases word their audit lines.
 
-A line of a change says what changed from what to what, never a secret. Refusals of strangers are folded, so that nobody
-fills the disk from outside: per address (IPv6 by its /64), known credential and reason, the first of a minute is written
-at once, the others are counted and written as one line when the minute is over. What a crash can lose is such a count,
-never the fact.
+A line of a change says what changed from what to what, never a secret. Refusals of strangers are folded, so that
+nobody fills the disk from outside: per address (IPv6 by its /64), known credential and reason, the first of a minute
+is written at once, the others are counted and written as one line when the minute is over. What a crash can lose is
+such a count, never the fact.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Which APIs, scopes and roles can be granted? Changing the catalogue, with care for the credentials that hold its parts.
+"""Which APIs, scopes and roles can be granted? Changing the catalogue with care for the credentials that hold parts.
 
-Taking something away that credentials hold (deleting a role, an API or a scope; making a scope sensitive; changing what
-kind a scope is) is refused with their number and the first of them, or done with a bump of each when asked to *cascade*:
-nothing that is out goes on under terms that are gone.
+Taking something away that credentials hold (deleting a role, an API or a scope; making a scope sensitive; changing
+what kind a scope is) is refused with their number and the first of them, or done with a bump of each when asked to
+*cascade*: nothing that is out goes on under terms that are gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.services.audit import Caller
 from app.services.credentials import ADMIN_AUDIENCE, save_change
@@ -124,9 +124,7 @@ class CatalogueService:
             now = self._clock()
             if draft.audience is not None and draft.audience not in tx.catalogue.of(caller.organization_id):
                 raise InvalidInput([Fault("/audience", "There is no such API: create it with POST /v1/apis.")])
-            role = Role(
-                new_id("role"), caller.organization_id, draft.name, draft.description, draft.audience, int(now)
-            )
+            role = Role(new_id("role"), caller.organization_id, draft.name, draft.description, draft.audience, int(now))
             tx.catalogue.add_role(role)
             tx.audit.append(caller.did(Event.ROLE_CREATED, now, **_shown_role(role)))
         return role
@@ -228,10 +226,10 @@ def _refuse_own(api: Api) -> None:
         raise BelongsToTheServer
 
 
-def _shown_api(api: Api) -> dict[str, object]:
+def _shown_api(api: Api) -> dict[str, Any]:
     scopes = [[scope.name, scope.access.value, scope.sensitive] for scope in api.scopes]
     return {"api": api.id, "audience": api.audience, "name": api.name, "scopes": scopes}
 
 
-def _shown_role(role: Role) -> dict[str, object]:
+def _shown_role(role: Role) -> dict[str, Any]:
     return {"role": role.id, "name": role.name, "audience": role.audience, "description": role.description}

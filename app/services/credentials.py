@@ -1,11 +1,11 @@
-"""What can be done with a credential? Create, list, read, change, end; each with its audit line and its line in the feed.
+"""What can be done with a credential? Create, list, read, change, end; each with its audit line.
 
 A change is one transaction: read, decide, compare-and-swap on the version, floors into the feed, audit line. Without
-`If-Match` a change of the state (disable, revoke, regenerate, …) is repeated on what it finds when it lost a race; one with
-it, and every PATCH, is refused with 412 instead. After the reply, no node accepts what the change has ended.
+`If-Match` a change of the state (disable, revoke, regenerate, …) is repeated on what it finds when it lost a race;
+one with it, and every PATCH, is refused with 412 instead. After the reply, no node accepts what the change has ended.
 
-Nobody raises their own rights through another credential: whoever touches a credential that holds scopes of the admin API
-must hold those scopes as well.
+Nobody raises their own rights through another credential: whoever touches a credential that holds scopes of the admin
+API must hold those scopes as well.
 """
 
 from __future__ import annotations
@@ -91,16 +91,14 @@ class Credentials:
         )
         tx.credentials.add(credential)
         blank = replace(credential, name="", restrictions=Restrictions(token_lifetime=0), secrets=())
-        tx.audit.append(
-            caller.did(Event.CREDENTIAL_CREATED, now, client_id, changed=changes(blank, credential, now))
-        )
+        tx.audit.append(caller.did(Event.CREDENTIAL_CREATED, now, client_id, changed=changes(blank, credential, now)))
         return NewSecret(CredentialView(credential, [(kept, None)], now), secret, kept.id)
 
     def list(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[CredentialView]:
         """Newest first, `limit` at most, after the place of the last one seen."""
         now = self._clock()
         with self._store.reading() as tx:
-            found = tx.credentials.list(caller.organization_id, after, limit)
+            found = tx.credentials.page(caller.organization_id, after, limit)
             histories = tx.credentials.secret_histories(found)
         return [CredentialView(credential, histories[credential.client_id], now) for credential in found]
 
@@ -243,7 +241,11 @@ def _refuse_unknown_terms(
             faults.append(Fault(f"/grants/{place}/scopes", "A scope is not in the catalogue of this API."))
         elif grant.access is not Access.CUSTOM and grant.scopes:
             faults.append(Fault(f"/grants/{place}/scopes", "List scopes only where access is custom."))
-    if terms.expires_at is not None and terms.expires_at <= now and (known is None or known.expires_at != terms.expires_at):
+    if (
+        terms.expires_at is not None
+        and terms.expires_at <= now
+        and (known is None or known.expires_at != terms.expires_at)
+    ):
         faults.append(Fault("/expires_at", "Must lie in the future."))
     if faults:
         raise InvalidInput(faults)

@@ -1,11 +1,12 @@
 """Which floors moved? The generation feed as resource servers get it: a signed statement, fresh to the second.
 
-Every request reads the last number from the database, so that no node ever tells an old state as a new one. What is saved
-is the signature: a statement is signed anew when something changed or a second has passed, and is the same bytes for
-everybody who asks after the same number.
+Every request reads the last number from the database, so that no node ever tells an old state as a new one. What is
+saved is the signature: a statement is signed anew when something changed or a second has passed, and is the same
+bytes for everybody who asks after the same number.
 
-A request may wait for a change; at most `feed_waiters` do so at a time in a process, the rest are answered at once. While
-anybody waits, one thread watches the database for the changes of other processes; those of this one wake them directly.
+A request may wait for a change; at most `feed_waiters` do so at a time in a process, the rest are answered at once.
+While anybody waits, one thread watches the database for the changes of other processes; those of this one wake them
+directly.
 """
 
 from __future__ import annotations

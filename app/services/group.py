@@ -1,9 +1,9 @@
 """How do many requests share one commit? The first to come leads, the others wait for it.
 
 Requests that arrive while a group commits form the next group, which the first of them leads as soon as the commit is
-done. No thread of its own, and no delay when a request is alone: it leads at once. Before it closes the group, the leader
-lets every thread that could run have a turn (microseconds when there is none): requests that were just being read join
-this group rather than the next, which nearly doubles the size of groups and saves that many commits.
+done. No thread of its own, and no delay when a request is alone: it leads at once. Before it closes the group, the
+leader lets every thread that could run have a turn (microseconds when there is none): requests that were just being
+read join this group rather than the next, which nearly doubles the size of groups and saves that many commits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How does an empty installation get its first organization, keys and administrator?
 
-`prepare` makes what the server cannot run without: the default organization, its admin API, a signing key. It is safe to
-call at every start, on every node. `bootstrap` also makes the admin credential, once: its secret is seen by whoever ran the
-command, so that the server itself never makes one that nobody would see. No default credential exists.
+`prepare` makes what the server cannot run without: the default organization, its admin API, a signing key. It is safe
+to call at every start, on every node. `bootstrap` also makes the admin credential, once: its secret is seen by
+whoever ran the command, so that the server itself never makes one that nobody would see. No default credential
+exists.
 
 An installation knows which pepper its digests were made with, and refuses to start under another one, since no secret
 could be proven.
@@ -134,7 +135,7 @@ class Installation:
         known = tx.organizations.fact("pepper_id")
         if known is not None and known not in {pepper.id for pepper in self._peppers}:
             raise InvalidSettings(
-                "The secrets in this database were hashed under another pepper (TOKENSERVER_PEPPER, or the file pepper):"
+                "The secrets in this database were hashed under another pepper (TOKENSERVER_PEPPER or the file pepper):"
                 " restore it, or give it as TOKENSERVER_PEPPER_PREVIOUS."
             )
         return known == self._peppers[0].id

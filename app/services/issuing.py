@@ -3,8 +3,8 @@
 Five steps, for each request of a group that shares one transaction (see `store.issuing`): authenticate, decide, say,
 sign, remember. The answer is given when the audit line is on disk; if it cannot be written, the token is withheld.
 
-Strangers learn nothing: an unknown client costs the same look-up, the same HMAC and the same comparison as a wrong secret,
-and gets the same answer. Only who has proven the secret is told why a request is refused.
+Strangers learn nothing: an unknown client costs the same look-up, the same HMAC and the same comparison as a wrong
+secret, and gets the same answer. Only who has proven the secret is told why a request is refused.
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ class Issuing:
     def _issue(
         self, asked: TokenRequest, known: Known | None, work: GroupTransaction, ring: Ring, now: float
     ) -> IssuedToken:
-        known, secret = self._authenticate(asked, known, now)                        # 1. who is asking
-        permit = self._decide(asked, known, secret, work.catalogue_version, now)     # 2. what may they have
+        known, secret = self._authenticate(asked, known, now)  # 1. who is asking
+        permit = self._decide(asked, known, secret, work.catalogue_version, now)  # 2. what may they have
         token_id = new_token_id()
-        claims = claims_for(permit, self._issuer, token_id)                          # 3. say it
-        text = ring.access.sign(claims)                                              # 4. sign it
-        work.entries.append(_issued(asked, permit, token_id, secret, now))           # 5. remember it
+        claims = claims_for(permit, self._issuer, token_id)  # 3. say it
+        text = ring.access.sign(claims)  # 4. sign it
+        work.entries.append(_issued(asked, permit, token_id, secret, now))  # 5. remember it
         if known.last_use.get(secret.id) != permit.issued_at:
             work.uses[secret.id] = (permit.issued_at, asked.address)
         return IssuedToken(text, permit.expires_at - permit.issued_at, claims["scope"])

@@ -2,8 +2,8 @@
 
 A key signs from its `active_from` on, until a newer one does. It stays published for the longest token lifetime after
 that, so that every token it signed can be checked to its end. `rotate` publishes the new key at once and lets it sign
-`JWKS_MAX_AGE` later, when every resource server has fetched it (K12). `revoke` withdraws a key in an emergency: it leaves
-the key set, and the feed names it, so that every token it signed dies within the feed interval.
+`JWKS_MAX_AGE` later, when every resource server has fetched it (K12). `revoke` withdraws a key in an emergency: it
+leaves the key set, and the feed names it, so that every token it signed dies within the feed interval.
 
 Each node re-reads the keys every few seconds; nothing on the way to a token asks the database for them.
 """

@@ -1,4 +1,4 @@
-"""Which addresses does a long list allow? Lists that tokens carry by reference, under the digest of their normal form."""
+"""Which addresses does a long list allow? Tokens carry such lists by reference: the digest of their normal form."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -146,6 +146,6 @@ class CatalogueStore:
         )
 
 
-def _later(table: type[ApiRow | RoleRow], after: tuple[int, str]) -> object:
+def _later(table: type[ApiRow | RoleRow], after: tuple[int, str]) -> ColumnElement[bool]:
     moment, row_id = after
     return or_(table.created_at > moment, and_(table.created_at == moment, table.id > row_id))

@@ -41,7 +41,7 @@ class CredentialStore:
         ).first()
         return None if row is None else self._values([row])[0]
 
-    def list(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Credential]:
+    def page(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Credential]:
         """Newest first; `after` is the place of the last one seen."""
         query = select(CredentialRow).where(
             CredentialRow.organization_id == organization_id, CredentialRow.deleted_at.is_(None)
@@ -101,8 +101,7 @@ class CredentialStore:
             .order_by(CredentialSecretRow.created_at.desc(), CredentialSecretRow.state, CredentialSecretRow.id)
         )
         for row, use in rows:
-            last = None if use is None else LastUse(use.at, use.address)
-            histories[row.client_id].append((secret_from(row), last))
+            histories[row.client_id].append((secret_from(row), _last_use(use)))
         return histories
 
     def networks(self, digest: str) -> AllowedIPs | None:
@@ -142,3 +141,7 @@ class CredentialStore:
             ranges = json.dumps(list(allowed.normal_form()))
             self._session.merge(NetworkListRow(digest=allowed.digest(), ranges=ranges))
             self._session.flush()
+
+
+def _last_use(row: LastUseRow | None) -> LastUse | None:
+    return None if row is None else LastUse(row.at, row.address)

@@ -1,12 +1,12 @@
 """How is the database opened, and what is a transaction?
 
-SQLite: WAL, foreign keys on, `synchronous=FULL` (a confirmed change survives a power cut), `BEGIN IMMEDIATE` for writes,
-so that the busy timeout helps. Within a process, writers queue in order of arrival (`FairLock`): the token endpoint's
-group transactions follow each other without a pause, and SQLite's own busy handler would let a change starve.
-PostgreSQL: read committed, rows locked where a number is taken; `synchronous_commit` stays on.
+SQLite: WAL, foreign keys on, `synchronous=FULL` (a confirmed change survives a power cut), `BEGIN IMMEDIATE` for
+writes, so that the busy timeout helps. Within a process, writers queue in order of arrival (`FairLock`): the token
+endpoint's group transactions follow each other without a pause, and SQLite's own busy handler would let a change
+starve. PostgreSQL: read committed, rows locked where a number is taken; `synchronous_commit` stays on.
 
-A database that is locked, full or gone is `Unavailable` (503), at whichever statement it shows; nothing is half-written,
-because everything happens inside one transaction.
+A database that is locked, full or gone is `Unavailable` (503), at whichever statement it shows; nothing is
+half-written, because everything happens inside one transaction.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Which floors moved, in which order? The rows behind the generation feed.
 
-`seq` is gapless in commit order: it is taken from a counter under that row's lock, inside the transaction of the change,
-so that no reader ever sees a number before the ones below it.
+`seq` is gapless in commit order: it is taken from a counter under that row's lock, inside the transaction of the
+change, so that no reader ever sees a number before the ones below it.
 
-A row is dropped when every token it could end has expired; every hundredth change drops such rows, so that no job has to
-run and the table never holds more than an hour and a hundred changes.
+A row is dropped when every token it could end has expired; every hundredth change drops such rows, so that no job has
+to run and the table never holds more than an hour and a hundred changes.
 """
 
 from __future__ import annotations

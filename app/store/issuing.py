@@ -1,12 +1,12 @@
 """How are credentials read and tokens remembered, at thousands a second? One transaction for many requests.
 
 Requests that wait at the same moment share one transaction: one SELECT of their credentials, one multi-row INSERT of
-their audit lines, one commit, which is on disk before any of them is answered. The generation is read in the transaction
-that records the token, so that no token is minted on terms that a confirmed change has ended.
+their audit lines, one commit, which is on disk before any of them is answered. The generation is read in the
+transaction that records the token, so that no token is minted on terms that a confirmed change has ended.
 
-This file speaks to the driver directly: on this path the query compiler costs more than the query. Its SQL is plain, and
-its two dialects differ in three statements. After any failure the connection is thrown away and a new chain begun, since
-a commit whose reply was lost may or may not have happened, and a chain must never fork.
+This file speaks to the driver directly: on this path the query compiler costs more than the query. Its SQL is plain,
+and its two dialects differ in three statements. After any failure the connection is thrown away and a new chain
+begun, since a commit whose reply was lost may or may not have happened, and a chain must never fork.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How does a row become a domain value, and back? Both ways, in one place.
 
-The texts in `roles`, `grants` and `allowed_ips` repeat from credential to credential and from request to request, so that
-parsing one is remembered by the text itself: a remembered result cannot be out of date.
+The texts in `roles`, `grants` and `allowed_ips` repeat from credential to credential and from request to request, so
+that parsing one is remembered by the text itself: a remembered result cannot be out of date.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How are things kept that must come back in clear, such as private keys?
 
-Envelope encryption: each value is sealed with AES-256-GCM under a data key of its own, and the data key is wrapped by the
-key-encryption key (AES key wrap, RFC 3394). What a value is for is authenticated with it, so that a sealed value cannot be
-moved to another row. Layout: 1 byte version, 40 bytes wrapped data key, 12 bytes nonce, ciphertext with tag.
+Envelope encryption: each value is sealed with AES-256-GCM under a data key of its own, and the data key is wrapped by
+the key-encryption key (AES key wrap, RFC 3394). What a value is for is authenticated with it, so that a sealed value
+cannot be moved to another row. Layout: 1 byte version, 40 bytes wrapped data key, 12 bytes nonce, ciphertext with
+tag.
 
 The embedded default keeps `pepper` and `kek` as files of 32 random bytes in base64 under TOKENSERVER_HOME, mode 0600,
 made at first start. They must be backed up apart from the database, and must be settings where there are many nodes.
@@ -69,7 +70,7 @@ def _kept_in(path: Path) -> bytes:
     if path.stat().st_mode & 0o077:
         raise InvalidSettings(f"{path} can be read by others: chmod 600 it")
     key = base64.b64decode(path.read_text(encoding="ascii"))
-    if len(key) < 32:  # noqa: PLR2004  256 bits
+    if len(key) < 32:
         raise InvalidSettings(f"{path} is damaged: restore it from a backup")
     return key
 

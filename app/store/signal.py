@@ -1,7 +1,8 @@
 """Did another process change something? A wake-up, and never more than that: whoever is woken reads the database.
 
-PostgreSQL tells by NOTIFY, on a connection of its own (LISTEN does not survive pooling); a broken one is made anew. SQLite
-has no such thing, so that a short pause stands in. Either way the wait is bounded, which makes it polling as well.
+PostgreSQL tells by NOTIFY, on a connection of its own (LISTEN does not survive pooling); a broken one is made anew.
+SQLite has no such thing, so that a short pause stands in. Either way the wait is bounded, which makes it polling as
+well.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Signal:
             self._pause.wait(_POSTGRES_PAUSE)
 
     def _listen(self) -> Any:
-        connection = self._store.engine.raw_connection()
+        connection: Any = self._store.engine.raw_connection()
         connection.detach()
         connection.driver_connection.autocommit = True
         connection.driver_connection.execute(f"LISTEN {CHANNEL}")

@@ -1,12 +1,12 @@
 """What happened, and can anybody have edited the record? Audit lines and the chain that they form.
 
-A line is one JSON object in ASCII (so that no name can smuggle a line break or an escape sequence into a terminal). It
-names its chain, its number in the chain and the hash of the line before it; its own hash is the SHA-256 of its text. One
-chain per writer: nodes never wait for each other. An exported line is the text with a member `hash` appended as the last
-one, so that verifying needs no re-serialising: cut the member off, hash the rest, compare.
+A line is one JSON object in ASCII (so that no name can smuggle a line break or an escape sequence into a terminal).
+It names its chain, its number in the chain and the hash of the line before it; its own hash is the SHA-256 of its
+text. One chain per writer: nodes never wait for each other. An exported line is the text with a member `hash`
+appended as the last one, so that verifying needs no re-serialising: cut the member off, hash the rest, compare.
 
-`verify` finds an edited, removed, reordered or inserted line: each breaks a hash, a number or the link to the one before.
-Lines cut off the end of a chain are found where the chain's head is known.
+`verify` finds an edited, removed, reordered or inserted line: each breaks a hash, a number or the link to the one
+before. Lines cut off the end of a chain are found where the chain's head is known.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Ending(StrEnum):
 
     GENERATION = "generation"
     ORGANIZATION = "organization"
-    TOKEN = "token"  # noqa: S105  a word, not a secret
+    TOKEN = "token"
     KEY = "key"
 
 

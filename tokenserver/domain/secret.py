@@ -21,7 +21,7 @@ import zlib
 from dataclasses import dataclass
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-SECRET_PREFIX = "tss_"  # noqa: S105  a prefix, not a secret
+SECRET_PREFIX = "tss_"
 CLIENT_ID_PREFIX = "tsc_"
 LONGEST_SECRET = 1024
 """Characters of a secret that are looked at; a longer one is refused before it is hashed."""

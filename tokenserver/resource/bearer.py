@@ -2,7 +2,8 @@
 
 - The token comes in exactly one `Authorization` header, and nowhere else: no query, body or cookie is looked at.
 - The scheme is `Bearer` in any case, then one space, then token68 characters to the end. A list with commas, a second
-  space, a tab or a foreign character is malformed (400 `invalid_request`), and so is a second header.
+  space, a tab or a foreign character is malformed (400 `invalid_request`).
+- Several headers are read as one list with commas, as RFC 9110 §5.3 says and WSGI servers do, and so refused.
 - No header, an empty one, or another scheme (`Basic …`): no token was presented. That is 401 with a plain challenge and
   no error code (RFC 6750 §3.1), since the caller may not have known what is asked for.
 """
@@ -29,9 +30,7 @@ def bearer_token(authorization: Sequence[str], proven_before: Container[str] = (
     """
     if not authorization:
         raise MissingToken
-    if len(authorization) != 1:
-        raise MalformedHeader(detail="several Authorization headers")
-    scheme, _, unverified_token = authorization[0].partition(" ")
+    scheme, _, unverified_token = ",".join(authorization).partition(" ")
     if scheme == "Bearer" and unverified_token in proven_before:
         return unverified_token
     if scheme.lower() != "bearer":

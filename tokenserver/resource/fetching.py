@@ -36,7 +36,7 @@ class Response(NamedTuple):
 
 
 Fetch = Callable[[str, Mapping[str, str], float], tuple[int, Mapping[str, str], bytes]]
-"""URL, request headers and a timeout in seconds to status, headers and body. Failures are OSError (or any exception)."""
+"""URL, request headers and a timeout in seconds to status, headers and body. It may raise whatever it likes."""
 
 
 def get(fetch: Fetch, url: str, timeout: float, *, longest: int = LONGEST_BODY, fresh: bool = False) -> Response:
@@ -55,7 +55,7 @@ def get(fetch: Fetch, url: str, timeout: float, *, longest: int = LONGEST_BODY, 
         raise NoNews("no TLS connection to the issuer: its certificate, or ours to trust it") from None
     except OSError:
         raise NoNews("the issuer cannot be reached") from None
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001  a transport of somebody else's may raise anything
         raise NoNews(f"the issuer's answer cannot be read ({type(fault).__name__})") from None
     lowered = {name.lower(): value for name, value in found.items()}
     if status != 200:

@@ -28,7 +28,7 @@ log = logging.getLogger("tokenserver.resource")
 class Presented(NamedTuple):
     """What a request presents: the values of its `Authorization` headers, and where it comes from.
 
-    `forwarded` has the `Forwarded` and `X-Forwarded-For` headers as name-value pairs; `path` is the path inside the app.
+    `forwarded` has the `Forwarded` and `X-Forwarded-For` headers as name-value pairs, `path` is the one inside the app.
     """
 
     authorization: Sequence[str]

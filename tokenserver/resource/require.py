@@ -1,7 +1,8 @@
 """What must a caller be and be allowed to do? A requirement of one route, or of a whole app.
 
 A caller meets a `Require` when its token carries *all* the roles and *all* the scopes that are named, compared whole
-and case-sensitively. Requiring nothing is a decision and must be said: `Require(any_caller=True)` admits every valid token.
+and case-sensitively. Requiring nothing is a decision and must be said: `Require(any_caller=True)` admits every caller
+with a valid token.
 
 Three ways to require different things of different routes:
 

@@ -23,7 +23,7 @@ from tokenserver.domain.liveness import reference
 from tokenserver.errors import InvalidInput, InvalidToken
 from tokenserver.tokens.jws import Opened
 
-ACCESS_TOKEN = "at+jwt"  # noqa: S105  a type, not a token
+ACCESS_TOKEN = "at+jwt"
 MOST_RANGES_CARRIED = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 

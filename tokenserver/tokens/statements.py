@@ -1,9 +1,9 @@
 """Which floors moved? The generation feed as a signed statement (`typ: generations+jwt`).
 
-A statement says, for one issuer: `seq`, the number of the last change it knows; `since`, the number after which it tells
-changes (0: the whole window); `window`, the seconds of changes it covers; `floors` as `[ref, floor, effective_at]`,
-`tokens` as `[jti, exp]` and `keys` as a list of key IDs. `iat` is when it was signed and proves its freshness; it has
-milliseconds, so that two statements of one second can be told apart.
+A statement says, for one issuer: `seq`, the number of the last change it knows; `since`, the number after which it
+tells changes (0: the whole window); `window`, the seconds of changes it covers; `floors` as `[ref, floor,
+effective_at]`, `tokens` as `[jti, exp]` and `keys` as a list of key IDs. `iat` is when it was signed and proves its
+freshness; it has milliseconds, so that two statements of one second can be told apart.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Two halves. `read_token` proves what does not change while a token lives (signat
 result may be remembered until the token expires. `refuse_unless_live` is asked at every request: time, generation,
 organization, token, key. Address, roles and scopes follow in the guard.
 
-Clock skew: `not before` and `issued at` are given ten seconds, for a resource server whose clock is behind. An expiry is
-given none: a token ends on the second it says, because promises about expiry and grace periods rest on it.
+Clock skew: `not before` and `issued at` are given ten seconds, for a resource server whose clock is behind. An expiry
+is given none: a token ends on the second it says, because promises about expiry and grace periods rest on it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,81 @@
+"""How do APIs and their scopes look from outside? Bodies to domain values, and domain values to bodies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.api import outputs
+from app.api.conditions import etag
+from app.api.credentials import moment
+from app.api.inputs import ApiChange, ScopeInput
+from app.api.operation import Answer, Call
+from app.api.paging import cursor_at, link_to_next
+from app.services.catalogue import ApiDraft, CatalogueService
+from app.settings import Settings
+from tokenserver.domain.catalogue import Api, Scope
+
+PATH = "/v1/apis"
+
+
+class ApiOperations:
+    def __init__(self, catalogue: CatalogueService, settings: Settings) -> None:
+        self._catalogue = catalogue
+        self._address = settings.issuer + PATH
+
+    def create(self, call: Call) -> Answer:
+        draft = ApiDraft(call.body.audience, call.body.name, _scopes(call.body.scopes))
+        api = self._catalogue.create_api(call.caller, draft)
+        return Answer(api_shown(api), [("Location", f"{self._address}/{api.id}"), *etag(api.version)])
+
+    def list(self, call: Call) -> Answer:
+        apis, more = call.page.cut(self._catalogue.list_apis(call.caller, call.page.after, call.page.limit + 1))
+        cursor = cursor_at((apis[-1].created_at, apis[-1].id)) if more else None
+        headers = [] if cursor is None else link_to_next(self._address, cursor, call.page.limit)
+        return Answer(outputs.ApiList(items=[api_shown(api) for api in apis], next=cursor), headers)
+
+    def read(self, call: Call) -> Answer:
+        return _answer(self._catalogue.get_api(call.caller, call.subject))
+
+    def update(self, call: Call) -> Answer:
+        change: ApiChange = call.body
+        return _answer(
+            self._catalogue.update_api(
+                call.caller, call.subject, call.version, lambda api: changed(api, change), cascade=call.cascade
+            )
+        )
+
+    def delete(self, call: Call) -> Answer:
+        self._catalogue.delete_api(call.caller, call.subject, call.version, cascade=call.cascade)
+        return Answer(None)
+
+
+def changed(api: Api, change: ApiChange) -> Api:
+    """`api` with the members that are present."""
+    given = change.given()
+    if "name" in given:
+        api = replace(api, name=change.name)
+    if "scopes" in given:
+        api = replace(api, scopes=_scopes(change.scopes))
+    return api
+
+
+def api_shown(api: Api) -> outputs.Api:
+    return outputs.Api(
+        id=api.id,
+        audience=api.audience,
+        name=api.name,
+        scopes=[
+            outputs.Scope(name=s.name, access=s.access, sensitive=s.sensitive, description=s.description)
+            for s in api.scopes
+        ],
+        created_at=moment(api.created_at),
+        version=api.version,
+    )
+
+
+def _answer(api: Api) -> Answer:
+    return Answer(api_shown(api), etag(api.version))
+
+
+def _scopes(asked: list[ScopeInput]) -> tuple[Scope, ...]:
+    return tuple(Scope(scope.name, scope.access, scope.sensitive, scope.description) for scope in asked)

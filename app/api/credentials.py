@@ -1,0 +1,199 @@
+"""How do the use cases of credentials look from outside? Bodies to domain values, and domain values to bodies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.api import outputs
+from app.api.conditions import etag
+from app.api.fields import a_year_after
+from app.api.inputs import CredentialChange, CredentialCreation
+from app.api.operation import Answer, Call
+from app.api.paging import cursor_at, link_to_next
+from app.services.credentials import Credentials, CredentialView, Draft, NewSecret
+from app.settings import Settings
+from tokenserver.clock import Clock, rfc3339
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
+from tokenserver.domain.restrictions import Restrictions
+
+PATH = "/v1/credentials"
+_FINAL = {Status.REVOKED, Status.EXPIRED}
+
+
+class CredentialOperations:
+    def __init__(self, credentials: Credentials, settings: Settings, clock: Clock) -> None:
+        self._credentials = credentials
+        self._address = settings.issuer + PATH
+        self._token_lifetime = settings.token_lifetime
+        self._clock = clock
+
+    def create(self, call: Call) -> Answer:
+        made = self._credentials.create(call.caller, self._draft(call.body))
+        shown = dict(credential_shown(made.view))
+        body = outputs.CreatedCredential(**shown, client_secret=made.secret.reveal())
+        headers = [("Location", f"{self._address}/{body.client_id}"), *etag(body.version)]
+        return Answer(body, headers)
+
+    def list(self, call: Call) -> Answer:
+        found = self._credentials.list(call.caller, call.page.after, call.page.limit + 1)
+        views, more = call.page.cut(found)
+        cursor = cursor_at((views[-1].credential.created_at, views[-1].credential.client_id)) if more else None
+        headers = [] if cursor is None else link_to_next(self._address, cursor, call.page.limit)
+        return Answer(outputs.CredentialList(items=[credential_shown(view) for view in views], next=cursor), headers)
+
+    def read(self, call: Call) -> Answer:
+        return _answer(self._credentials.get(call.caller, call.subject))
+
+    def update(self, call: Call) -> Answer:
+        change: CredentialChange = call.body
+        return _answer(
+            self._credentials.update(
+                call.caller, call.subject, call.version, lambda credential: changed(credential, change)
+            )
+        )
+
+    def delete(self, call: Call) -> Answer:
+        self._credentials.delete(call.caller, call.subject, call.version)
+        return Answer(None)
+
+    def regenerate(self, call: Call) -> Answer:
+        made = self._credentials.regenerate(call.caller, call.subject, call.version)
+        shown = credential_shown(made.view)
+        body = outputs.Regenerated(
+            client_id=shown.client_id,
+            client_secret=made.secret.reveal(),
+            generation=shown.generation,
+            credential=shown,
+        )
+        return Answer(body, etag(shown.version))
+
+    def rotate(self, call: Call) -> Answer:
+        made = self._credentials.rotate(call.caller, call.subject, call.body.grace_seconds, call.version)
+        return _rotated(made)
+
+    def finish_rotation(self, call: Call) -> Answer:
+        return _answer(self._credentials.finish_rotation(call.caller, call.subject, call.version))
+
+    def cancel_rotation(self, call: Call) -> Answer:
+        return _answer(self._credentials.cancel_rotation(call.caller, call.subject, call.version))
+
+    def disable(self, call: Call) -> Answer:
+        return _answer(self._credentials.disable(call.caller, call.subject, call.version))
+
+    def enable(self, call: Call) -> Answer:
+        return _answer(self._credentials.enable(call.caller, call.subject, call.version))
+
+    def revoke(self, call: Call) -> Answer:
+        return _answer(self._credentials.revoke(call.caller, call.subject, call.body.reason, call.version))
+
+    def _draft(self, asked: CredentialCreation) -> Draft:
+        """Missing is not null: an expiry that is not mentioned is twelve months away."""
+        given = asked.given()
+        return Draft(
+            name=asked.name,
+            description=asked.description,
+            restrictions=Restrictions(
+                allowed_ips=asked.allowed_ips,
+                roles=frozenset(asked.roles),
+                grants=tuple(grant.value() for grant in asked.grants),
+                token_lifetime=given.get("token_lifetime", self._token_lifetime),
+                expires_at=asked.expires_at if "expires_at" in given else a_year_after(self._clock()),
+            ),
+        )
+
+
+def changed(credential: Credential, change: CredentialChange) -> Credential:
+    """`credential` with the members that are present."""
+    given = change.given()
+    terms = {name: given[name] for name in ("allowed_ips", "token_lifetime", "expires_at") if name in given}
+    if "roles" in given:
+        terms["roles"] = frozenset(change.roles)
+    if "grants" in given:
+        terms["grants"] = tuple(grant.value() for grant in change.grants)
+    names = {name: given[name] for name in ("name", "description") if name in given}
+    return replace(credential, **names, restrictions=replace(credential.restrictions, **terms))
+
+
+def credential_shown(view: CredentialView) -> outputs.Credential:
+    credential, now = view.credential, view.now
+    terms = credential.restrictions
+    used = [use for _, use in view.history if use is not None]
+    last = max(used, key=lambda use: use.at, default=None)
+    return outputs.Credential(
+        client_id=credential.client_id,
+        name=credential.name,
+        description=credential.description,
+        status=credential.status(now),
+        generation=credential.generation.current,
+        floor=credential.generation.floor_at(now),
+        roles=sorted(terms.roles),
+        grants=[outputs.Grant(audience=g.audience, access=g.access, scopes=sorted(g.scopes)) for g in terms.grants],
+        allowed_ips=None if terms.allowed_ips is None else list(terms.allowed_ips.normal_form()),
+        token_lifetime=terms.token_lifetime,
+        expires_at=rfc3339(terms.expires_at),
+        project=credential.project,
+        environment=credential.environment,
+        secrets=_secrets(view),
+        rotation=_rotation(view),
+        created_at=moment(credential.created_at),
+        created_by=credential.created_by,
+        disabled_at=rfc3339(credential.disabled_at),
+        revoked_at=rfc3339(credential.revoked_at),
+        revoked_reason=None if credential.revoked_at is None else credential.revoked_reason,
+        last_used_at=None if last is None else moment(last.at),
+        last_used_from=None if last is None else last.address,
+        version=credential.version,
+    )
+
+
+def moment(seconds: float) -> str:
+    return str(rfc3339(seconds))
+
+
+def _answer(view: CredentialView) -> Answer:
+    return Answer(credential_shown(view), etag(view.credential.version))
+
+
+def _rotated(made: NewSecret) -> Answer:
+    shown = credential_shown(made.view)
+    if made.retiring is None or made.retiring.expires_at is None:
+        raise ValueError("a rotation leaves a secret that retires")
+    body = outputs.Rotated(
+        client_id=shown.client_id,
+        client_secret=made.secret.reveal(),
+        old_secret_id=made.retiring.id,
+        new_secret_id=made.secret_id,
+        grace_expires_at=moment(made.retiring.expires_at),
+        credential=shown,
+    )
+    return Answer(body, etag(shown.version))
+
+
+def _secrets(view: CredentialView) -> list[outputs.Secret]:
+    return [
+        outputs.Secret(
+            id=secret.id,
+            hint=secret.hint,
+            state=_state(view, secret),
+            created_at=moment(secret.created_at),
+            expires_at=rfc3339(secret.expires_at),
+            last_used_at=None if use is None else moment(use.at),
+            last_used_from=None if use is None else use.address,
+        )
+        for secret, use in view.history
+    ]
+
+
+def _state(view: CredentialView, secret: CredentialSecret) -> SecretState:
+    """With a credential that has ended for good its secrets have, though the rows stay as they were."""
+    return SecretState.ENDED if view.credential.status(view.now) in _FINAL else secret.state_at(view.now)
+
+
+def _rotation(view: CredentialView) -> outputs.OpenRotation | None:
+    credential, now = view.credential, view.now
+    old, new = credential.secret_in(SecretState.RETIRING, now), credential.secret_in(SecretState.CURRENT, now)
+    if credential.status(now) in _FINAL or old is None or new is None or old.expires_at is None:
+        return None
+    return outputs.OpenRotation(
+        grace_expires_at=moment(old.expires_at), old_secret_id=old.id, new_secret_id=new.id
+    )

@@ -1,0 +1,115 @@
+"""Who knocks, what is asked, and what is answered? Every operation of the table goes these four steps.
+
+Nothing of a request is looked at before its token has been admitted: a stranger gets the same 401 whatever else is wrong.
+Failures are raised as they are and become problem documents at the edge (`app.http`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from flask import Flask, Request, Response, request
+
+from app.api.apis import ApiOperations
+from app.api.conditions import expected_version
+from app.api.credentials import CredentialOperations
+from app.api.openapi import described
+from app.api.operation import Answer, Call, Operation
+from app.api.paging import Page, read_page
+from app.api.reading import bearer, read_body
+from app.api.roles import RoleOperations
+from app.api.table import operations
+from app.http import address_of, request_id_of, respond
+from app.services.admission import Admission
+from app.services.audit import Caller
+from app.services.catalogue import CatalogueService
+from app.services.credentials import Credentials
+from app.settings import Settings
+from tokenserver.clock import Clock, utc_now
+from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.domain.secret import looks_like_client_id
+from tokenserver.errors import InvalidRequest, NotFound
+
+_IDS: Mapping[str, tuple[Callable[[str], object], str]] = {
+    "client_id": (looks_like_client_id, "There is no credential with this client ID."),
+    "api_id": (re.compile(r"api_[0-9A-Za-z]{16}").fullmatch, "There is no API with this ID."),
+    "role_id": (re.compile(r"role_[0-9A-Za-z]{16}").fullmatch, "There is no role with this ID."),
+}
+
+
+class AdminApi:
+    def __init__(
+        self,
+        credentials: Credentials,
+        catalogue: CatalogueService,
+        admission: Admission,
+        settings: Settings,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._admission = admission
+        self._proxies = TrustedProxies.parse(settings.trusted_proxies)
+        self.table = operations(
+            CredentialOperations(credentials, settings, clock),
+            ApiOperations(catalogue, settings),
+            RoleOperations(catalogue, settings),
+        )
+        self._document = described(self.table, settings.issuer)
+
+    def mount(self, app: Flask) -> None:
+        for operation in self.table:
+            rule = operation.path.replace("{", "<").replace("}", ">")
+            app.add_url_rule(rule, operation.name, partial(self._serve, operation), methods=[operation.method])
+        app.add_url_rule("/openapi.json", "openapi", self.openapi)
+
+    def openapi(self) -> Response:
+        return respond(self._document, headers=[("Cache-Control", "public, max-age=300")])
+
+    def _serve(self, operation: Operation, **ids: str) -> Response:
+        caller = self._admit(operation)                                         # 1. who is asking
+        call = read_call(request, operation, caller, ids)                       # 2. what is asked
+        answer = operation.handler(call)                                        # 3. do it
+        return _answered(operation, answer)                                     # 4. say it
+
+    def _admit(self, operation: Operation) -> Caller:
+        environ = request.environ
+        address, request_id = address_of(request, self._proxies), request_id_of(environ)
+        return self._admission.admit(bearer(environ), {operation.scope}, address, request_id)
+
+
+def read_call(request: Request, operation: Operation, caller: Caller, ids: Mapping[str, str]) -> Call:
+    """Everything the handler needs, as values."""
+    subject = ""
+    for name, text in ids.items():
+        looks_right, otherwise = _IDS[name]
+        if not looks_right(text):
+            raise NotFound(otherwise)
+        subject = text
+    version = expected_version(request.headers.get("If-Match"), operation.condition)
+    query = _query(request, operation)
+    cascade = query.get("cascade", "false")
+    if cascade not in {"true", "false"}:
+        raise InvalidRequest("cascade is true or false.")
+    return Call(
+        caller=caller,
+        subject=subject,
+        body=None if operation.takes is None else read_body(request, operation.takes, operation.kinds),
+        version=version,
+        page=read_page(query.get("limit"), query.get("cursor")) if "limit" in operation.query else Page(),
+        cascade=cascade == "true",
+    )
+
+
+def _query(request: Request, operation: Operation) -> dict[str, str]:
+    """A parameter that does nothing is most likely misspelt, so that it is refused."""
+    given = request.args.to_dict(flat=False)
+    if any(name not in operation.query or len(values) > 1 for name, values in given.items()):
+        known = ", ".join(operation.query) or "none"
+        raise InvalidRequest(f"A parameter in the URL is not known or is repeated. Known are: {known}.")
+    return {name: values[0] for name, values in given.items()}
+
+
+def _answered(operation: Operation, answer: Answer) -> Response:
+    body = None if answer.body is None else answer.body.model_dump(mode="json")
+    return respond(body, operation.status, answer.headers)

@@ -1,0 +1,198 @@
+"""What do requests and answers look like? The examples of the description; tests read each of them through its model.
+
+The secrets have the form of a secret and a wrong checksum, so that no scanner takes them for one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Example = dict[str, Any]
+
+_CLIENT_ID = "tsc_4fVQ0nL2mXcB7aRkT9yWsE"
+_SECRET = "tss_ThisIsAnExampleAndNoSecretItsChecksumIsWrong00"  # noqa: S105  it says so itself
+_OLD, _NEW = "sec_8Kq2WmZr5TyB0xLd", "sec_J4nXv7PcUe1RgAh6"
+
+_LIVE_SECRET: Example = {
+    "id": _OLD,
+    "hint": "tss_…ng00",
+    "state": "current",
+    "created_at": "2026-11-21T09:30:00Z",
+    "expires_at": None,
+    "last_used_at": "2026-11-21T10:00:00Z",
+    "last_used_from": "192.0.2.17",
+}
+
+CREDENTIAL: Example = {
+    "client_id": _CLIENT_ID,
+    "name": "nightly export",
+    "description": "Copies the reports to the archive.",
+    "status": "active",
+    "generation": 1,
+    "floor": 1,
+    "roles": ["cloud_admin"],
+    "grants": [{"audience": "https://api.example.com", "access": "custom", "scopes": ["reports:read"]}],
+    "allowed_ips": ["192.0.2.1-192.0.3.254", "2001:db8::/32"],
+    "token_lifetime": 900,
+    "expires_at": "2027-11-21T00:00:00Z",
+    "project": None,
+    "environment": None,
+    "secrets": [_LIVE_SECRET],
+    "rotation": None,
+    "created_at": "2026-11-21T09:30:00Z",
+    "created_by": "credential:tsc_0aZ3kP8sVxN1qLrWmYbT5c",
+    "disabled_at": None,
+    "revoked_at": None,
+    "revoked_reason": None,
+    "last_used_at": "2026-11-21T10:00:00Z",
+    "last_used_from": "192.0.2.17",
+    "version": 1,
+}
+
+CREDENTIAL_CREATION: Example = {
+    "name": "nightly export",
+    "description": "Copies the reports to the archive.",
+    "roles": ["cloud_admin"],
+    "grants": [{"audience": "https://api.example.com", "access": "custom", "scopes": ["reports:read"]}],
+    "allowed_ips": "192.0.2.1 - 192.0.3.254, 2001:db8::/32",
+    "token_lifetime": 900,
+    "expires_at": "2027-11-21T00:00:00Z",
+}
+
+_UNUSED: Example = {"last_used_at": None, "last_used_from": None}
+
+CREATED: Example = {**CREDENTIAL, **_UNUSED, "secrets": [{**_LIVE_SECRET, **_UNUSED}], "client_secret": _SECRET}
+
+CREDENTIALS: Example = {"items": [CREDENTIAL], "next": "MTc5NTI1MzQwMC50c2NfNGZWUTBuTDJtWGNCN2FSa1Q5eVdzRQ"}
+
+CREDENTIAL_CHANGE: Example = {"allowed_ips": ["192.0.2.0/24"], "token_lifetime": 600}
+
+NARROWED: Example = {
+    **CREDENTIAL,
+    "allowed_ips": ["192.0.2.0/24"],
+    "token_lifetime": 600,
+    "generation": 2,
+    "floor": 2,
+    "version": 2,
+}
+
+_NEW_SECRET: Example = {**_LIVE_SECRET, **_UNUSED, "id": _NEW, "created_at": "2026-11-22T09:30:00Z"}
+
+REGENERATED: Example = {
+    "client_id": _CLIENT_ID,
+    "client_secret": _SECRET,
+    "generation": 2,
+    "credential": {
+        **CREDENTIAL,
+        "generation": 2,
+        "floor": 2,
+        "secrets": [_NEW_SECRET, {**_LIVE_SECRET, "state": "ended"}],
+        "version": 2,
+    },
+}
+
+ROTATION: Example = {"grace_seconds": 86400}
+
+_GRACE_ENDS = "2026-11-23T09:30:00Z"
+
+ROTATED: Example = {
+    "client_id": _CLIENT_ID,
+    "client_secret": _SECRET,
+    "old_secret_id": _OLD,
+    "new_secret_id": _NEW,
+    "grace_expires_at": _GRACE_ENDS,
+    "credential": {
+        **CREDENTIAL,
+        "generation": 2,
+        "secrets": [_NEW_SECRET, {**_LIVE_SECRET, "state": "retiring", "expires_at": _GRACE_ENDS}],
+        "rotation": {"grace_expires_at": _GRACE_ENDS, "old_secret_id": _OLD, "new_secret_id": _NEW},
+        "version": 2,
+    },
+}
+
+FINISHED: Example = {**REGENERATED["credential"], "version": 3}
+
+CANCELLED: Example = {
+    **CREDENTIAL,
+    "generation": 3,
+    "floor": 3,
+    "secrets": [{**_NEW_SECRET, "state": "ended"}, _LIVE_SECRET],
+    "version": 3,
+}
+
+DISABLED: Example = {
+    **CREDENTIAL,
+    "status": "disabled",
+    "generation": 2,
+    "floor": 2,
+    "disabled_at": "2026-11-22T09:30:00Z",
+    "version": 2,
+}
+
+ENABLED: Example = {**DISABLED, "status": "active", "disabled_at": None, "version": 3}
+
+REVOCATION: Example = {"reason": "The archive has moved."}
+
+REVOKED: Example = {
+    **CREDENTIAL,
+    "status": "revoked",
+    "generation": 2,
+    "floor": 2,
+    "secrets": [{**_LIVE_SECRET, "state": "ended"}],
+    "revoked_at": "2026-11-22T09:30:00Z",
+    "revoked_reason": "The archive has moved.",
+    "version": 2,
+}
+
+API_CREATION: Example = {
+    "audience": "https://api.example.com",
+    "name": "Example",
+    "scopes": [
+        {"name": "reports:read", "access": "read"},
+        {"name": "keys:write", "access": "write", "sensitive": True},
+    ],
+}
+
+API: Example = {
+    "id": "api_2Fq7XnB4vKcT8sLm",
+    "audience": "https://api.example.com",
+    "name": "Example",
+    "scopes": [
+        {"name": "reports:read", "access": "read", "sensitive": False, "description": ""},
+        {"name": "keys:write", "access": "write", "sensitive": True, "description": ""},
+    ],
+    "created_at": "2026-11-21T09:00:00Z",
+    "version": 1,
+}
+
+APIS: Example = {"items": [API], "next": None}
+
+API_CHANGE: Example = {"name": "Example API"}
+
+API_CHANGED: Example = {**API, "name": "Example API", "version": 2}
+
+ROLE_CREATION: Example = {"name": "cloud_admin", "description": "Manages the cloud account.", "audience": None}
+
+ROLE: Example = {
+    "id": "role_9Zc5RkW1yHt3NbVx",
+    "name": "cloud_admin",
+    "description": "Manages the cloud account.",
+    "audience": None,
+    "created_at": "2026-11-21T09:00:00Z",
+    "version": 1,
+}
+
+ROLES: Example = {"items": [ROLE], "next": None}
+
+ROLE_CHANGE: Example = {"description": "Manages every cloud account."}
+
+ROLE_CHANGED: Example = {**ROLE, "description": "Manages every cloud account.", "version": 2}
+
+PROBLEM: Example = {
+    "type": "urn:tokenserver:problem:invalid_input",
+    "title": "One or more fields are not valid.",
+    "status": 422,
+    "code": "invalid_input",
+    "request_id": "6fT0b1sVqXc9Lk2W",
+    "errors": [{"pointer": "/token_lifetime", "detail": "Must be at least 60."}],
+}

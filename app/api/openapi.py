@@ -1,0 +1,233 @@
+"""What does the admin API say of itself? The OpenAPI 3.1 document, made from the table and the models it names.
+
+Every operation documents every status it can answer. Addresses are made from the issuer, never from a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from app.api.conditions import Condition
+from app.api.examples import PROBLEM
+from app.api.operation import Operation
+from app.api.outputs import Problem
+from app.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
+from app.services.credentials import ADMIN_AUDIENCE
+
+Schema = dict[str, Any]
+
+_SCHEMAS = "#/components/schemas/"
+_ID_FORMS = {
+    "client_id": "^tsc_[0-9A-Za-z]{22}$",
+    "api_id": "^api_[0-9A-Za-z]{16}$",
+    "role_id": "^role_[0-9A-Za-z]{16}$",
+}
+_QUERY: dict[str, Schema] = {
+    "limit": {
+        "description": "The most items of a page.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
+    },
+    "cursor": {
+        "description": "Where the page begins: `next` of the page before. Opaque.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,100}$"},
+    },
+    "cascade": {
+        "description": "Take it from every credential that holds it; their tokens that are out end.",
+        "schema": {"type": "boolean", "default": False},
+    },
+}
+_HEADERS: dict[str, Schema] = {
+    "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}},
+    "Location": {"description": "The address of what was made.", "schema": {"type": "string", "format": "uri"}},
+    "Link": {"description": 'The next page, with rel="next"; not on the last one.', "schema": {"type": "string"}},
+    "X-Request-Id": {"description": "Names this request in logs and audit log.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "What proof is missing (RFC 6750).", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
+}
+_REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
+    400: ("Malformed", "The request cannot be read: JSON, a parameter of the URL, or If-Match.", ()),
+    401: ("NoToken", "The access token is missing, malformed or not valid.", ("WWW-Authenticate",)),
+    403: ("Forbidden", "The token lacks a scope, or may not be used from this address.", ("WWW-Authenticate",)),
+    404: ("NotFound", "There is nothing with this ID in your organization.", ()),
+    409: ("Conflict", "The present state does not allow it; `code` says why.", ()),
+    412: ("Changed", "It has changed since it was read: If-Match names another version.", ()),
+    413: ("TooLarge", "The body is larger than 1 MiB.", ()),
+    415: ("NotJson", "The content type or encoding of the body is not supported.", ()),
+    422: ("Invalid", "One or more fields are wrong; each has a pointer and a hint.", ()),
+    428: ("NoCondition", "If-Match is missing.", ()),
+    500: ("Failed", "The server failed; its log has more under the request's ID.", ()),
+    503: ("Unavailable", "The server cannot know or cannot record at the moment. Nothing was done.", ("Retry-After",)),
+}
+
+
+class _Generator(GenerateJsonSchema):
+    """Without the titles that repeat the names."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  pydantic's signature
+        return False
+
+
+def described(table: Sequence[Operation], issuer: str) -> Schema:
+    """The document."""
+    paths: Schema = {}
+    for operation in table:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    scopes = {operation.scope: "" for operation in table}
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
+        "info": _info(),
+        "servers": [{"url": issuer}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, table))],
+        "security": [{"oauth2": []}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(table),
+            "responses": {name: _refusal(status) for status, (name, _, _) in _REFUSALS.items()},
+            "headers": _HEADERS,
+            "securitySchemes": {"oauth2": _security(issuer, scopes)},
+        },
+    }
+
+
+def statuses(operation: Operation) -> Iterable[int]:
+    """Every status of a problem that this operation can answer."""
+    yield from (400, 401, 403)
+    if operation.subject is not None:
+        yield 404
+    if operation.conflicts:
+        yield 409
+    if operation.condition is not Condition.IGNORED:
+        yield 412
+    if operation.takes is not None:
+        yield from (413, 415, 422)
+    if operation.condition is Condition.REQUIRED:
+        yield 428
+    yield from (500, 503)
+
+
+def _info() -> Schema:
+    return {
+        "title": "tokenserver admin API",
+        "version": "1",
+        "summary": "Create, restrict, rotate and end the credentials that machines fetch their access tokens with.",
+        "description": (
+            "Fetch a token with the client-credentials grant and `resource=" + ADMIN_AUDIENCE + "`, and send it as"
+            " `Authorization: Bearer`. Every failure is a problem document (RFC 9457) and repeats nothing that was sent."
+            " Bodies with unknown members are refused; answers may gain members."
+        ),
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    }
+
+
+def _operation(operation: Operation) -> Schema:
+    described: Schema = {
+        "operationId": operation.name,
+        "tags": [_tag(operation)],
+        "summary": operation.summary,
+        "description": operation.description,
+        "security": [{"oauth2": [operation.scope]}],
+        "responses": _responses(operation),
+    }
+    parameters = list(_parameters(operation))
+    if parameters:
+        described["parameters"] = parameters
+    if operation.takes is not None:
+        described["requestBody"] = _request_body(operation, operation.takes)
+    return described
+
+
+def _tag(operation: Operation) -> str:
+    return operation.path.split("/")[2]
+
+
+def _parameters(operation: Operation) -> Iterable[Schema]:
+    name = operation.subject
+    if name is not None:
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": _ID_FORMS[name]}}
+    for query in operation.query:
+        yield {"name": query, "in": "query", "required": False, **_QUERY[query]}
+    if operation.condition is not Condition.IGNORED:
+        yield {
+            "name": "If-Match",
+            "in": "header",
+            "required": operation.condition is Condition.REQUIRED,
+            "description": "The ETag of the version that is meant, or `*` for any.",
+            "schema": {"type": "string"},
+            "example": '"1"',
+        }
+
+
+def _request_body(operation: Operation, model: type[BaseModel]) -> Schema:
+    content: Schema = {"schema": {"$ref": _SCHEMAS + model.__name__}}
+    content["example"] = operation.asked if operation.asked is not None else {}
+    required = any(field.is_required() for field in model.model_fields.values())
+    return {"required": required, "content": dict.fromkeys(operation.kinds, content)}
+
+
+def _responses(operation: Operation) -> Schema:
+    responses: Schema = {str(operation.status): _success(operation)}
+    for status in statuses(operation):
+        responses[str(status)] = {"$ref": f"#/components/responses/{_REFUSALS[status][0]}"}
+    return responses
+
+
+def _success(operation: Operation) -> Schema:
+    headers = ["X-Request-Id"]
+    if operation.gives is not None:
+        headers.append("Link" if "cursor" in operation.query else "ETag")
+    if operation.status == 201:
+        headers.append("Location")
+    described: Schema = {"description": "Done." if operation.gives is None else operation.summary, **_carrying(headers)}
+    if operation.gives is not None:
+        schema = {"$ref": _SCHEMAS + operation.gives.__name__}
+        described["content"] = {"application/json": {"schema": schema, "example": operation.answered}}
+    return described
+
+
+def _refusal(status: int) -> Schema:
+    _, description, headers = _REFUSALS[status]
+    content: Schema = {"schema": {"$ref": _SCHEMAS + Problem.__name__}}
+    if PROBLEM["status"] == status:
+        content["example"] = PROBLEM
+    return {
+        "description": description,
+        **_carrying(["X-Request-Id", *headers]),
+        "content": {"application/problem+json": content},
+    }
+
+
+def _carrying(headers: Iterable[str]) -> Schema:
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers}}
+
+
+def _schemas(table: Sequence[Operation]) -> Schema:
+    taken = dict.fromkeys(operation.takes for operation in table if operation.takes is not None)
+    given = dict.fromkeys(operation.gives for operation in table if operation.gives is not None)
+    modes: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
+        *((model, "validation") for model in taken),
+        *((model, "serialization") for model in given),
+        (Problem, "validation"),
+    ]
+    _, found = models_json_schema(modes, ref_template=_SCHEMAS + "{model}", schema_generator=_Generator)
+    schemas: Schema = found["$defs"]
+    return dict(sorted(schemas.items()))
+
+
+def _security(issuer: str, scopes: dict[str, str]) -> Schema:
+    described = {scope: _scope_description(scope) for scope in scopes}
+    flow = {"tokenUrl": f"{issuer}/oauth/token", "scopes": described}
+    return {
+        "type": "oauth2",
+        "description": f"A token of this server for the audience {ADMIN_AUDIENCE}.",
+        "flows": {"clientCredentials": flow},
+    }
+
+
+def _scope_description(scope: str) -> str:
+    subject, _, kind = scope.partition(":")
+    return f"{'Read' if kind == 'read' else 'Create, change and end'} {subject}."

@@ -1,0 +1,60 @@
+"""How do roles look from outside? Bodies to domain values, and domain values to bodies."""
+
+from __future__ import annotations
+
+from app.api import outputs
+from app.api.conditions import etag
+from app.api.credentials import moment
+from app.api.operation import Answer, Call
+from app.api.paging import cursor_at, link_to_next
+from app.services.catalogue import CatalogueService, RoleDraft
+from app.settings import Settings
+from tokenserver.domain.catalogue import Role
+
+PATH = "/v1/roles"
+
+
+class RoleOperations:
+    def __init__(self, catalogue: CatalogueService, settings: Settings) -> None:
+        self._catalogue = catalogue
+        self._address = settings.issuer + PATH
+
+    def create(self, call: Call) -> Answer:
+        draft = RoleDraft(call.body.name, call.body.description, call.body.audience)
+        role = self._catalogue.create_role(call.caller, draft)
+        return Answer(role_shown(role), [("Location", f"{self._address}/{role.id}"), *etag(role.version)])
+
+    def list(self, call: Call) -> Answer:
+        roles, more = call.page.cut(self._catalogue.list_roles(call.caller, call.page.after, call.page.limit + 1))
+        cursor = cursor_at((roles[-1].created_at, roles[-1].id)) if more else None
+        headers = [] if cursor is None else link_to_next(self._address, cursor, call.page.limit)
+        return Answer(outputs.RoleList(items=[role_shown(role) for role in roles], next=cursor), headers)
+
+    def read(self, call: Call) -> Answer:
+        return _answer(self._catalogue.get_role(call.caller, call.subject))
+
+    def update(self, call: Call) -> Answer:
+        """A change without members changes nothing, but meets the same conditions."""
+        description = call.body.given().get("description")
+        if description is None:
+            description = self._catalogue.get_role(call.caller, call.subject).description
+        return _answer(self._catalogue.update_role(call.caller, call.subject, call.version, description))
+
+    def delete(self, call: Call) -> Answer:
+        self._catalogue.delete_role(call.caller, call.subject, call.version, cascade=call.cascade)
+        return Answer(None)
+
+
+def role_shown(role: Role) -> outputs.Role:
+    return outputs.Role(
+        id=role.id,
+        name=role.name,
+        description=role.description,
+        audience=role.audience,
+        created_at=moment(role.created_at),
+        version=role.version,
+    )
+
+
+def _answer(role: Role) -> Answer:
+    return Answer(role_shown(role), etag(role.version))
