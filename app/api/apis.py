@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from app.api import outputs
 from app.api.conditions import etag
-from app.api.credentials import moment
+from app.api.fields import moment_text
 from app.api.inputs import ApiChange, ScopeInput
 from app.api.operation import Answer, Call
-from app.api.paging import cursor_at, link_to_next
 from app.services.catalogue import ApiDraft, CatalogueService
 from app.settings import Settings
 from tokenserver.domain.catalogue import Api, Scope
@@ -28,9 +27,8 @@ class ApiOperations:
         return Answer(api_shown(api), [("Location", f"{self._address}/{api.id}"), *etag(api.version)])
 
     def list(self, call: Call) -> Answer:
-        apis, more = call.page.cut(self._catalogue.list_apis(call.caller, call.page.after, call.page.limit + 1))
-        cursor = cursor_at((apis[-1].created_at, apis[-1].id)) if more else None
-        headers = [] if cursor is None else link_to_next(self._address, cursor, call.page.limit)
+        found = self._catalogue.list_apis(call.caller, call.page.after, call.page.limit + 1)
+        apis, cursor, headers = call.page.cut(found, lambda api: (api.created_at, api.id), self._address)
         return Answer(outputs.ApiList(items=[api_shown(api) for api in apis], next=cursor), headers)
 
     def read(self, call: Call) -> Answer:
@@ -68,7 +66,7 @@ def api_shown(api: Api) -> outputs.Api:
             outputs.Scope(name=s.name, access=s.access, sensitive=s.sensitive, description=s.description)
             for s in api.scopes
         ],
-        created_at=moment(api.created_at),
+        created_at=moment_text(api.created_at),
         version=api.version,
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from app.api import outputs
 from app.api.conditions import etag
-from app.api.fields import a_year_after
+from app.api.fields import a_year_after, moment_text
 from app.api.inputs import CredentialChange, CredentialCreation
 from app.api.operation import Answer, Call
-from app.api.paging import cursor_at, link_to_next
+from app.api.paging import Place
 from app.services.credentials import Credentials, CredentialView, Draft, NewSecret
 from app.settings import Settings
 from tokenserver.clock import Clock, rfc3339
@@ -29,16 +30,13 @@ class CredentialOperations:
 
     def create(self, call: Call) -> Answer:
         made = self._credentials.create(call.caller, self._draft(call.body))
-        shown = dict(credential_shown(made.view))
-        body = outputs.CreatedCredential(**shown, client_secret=made.secret.reveal())
+        body = outputs.CreatedCredential(**dict(credential_shown(made.view)), client_secret=made.secret.reveal())
         headers = [("Location", f"{self._address}/{body.client_id}"), *etag(body.version)]
         return Answer(body, headers)
 
     def list(self, call: Call) -> Answer:
         found = self._credentials.list(call.caller, call.page.after, call.page.limit + 1)
-        views, more = call.page.cut(found)
-        cursor = cursor_at((views[-1].credential.created_at, views[-1].credential.client_id)) if more else None
-        headers = [] if cursor is None else link_to_next(self._address, cursor, call.page.limit)
+        views, cursor, headers = call.page.cut(found, _place, self._address)
         return Answer(outputs.CredentialList(items=[credential_shown(view) for view in views], next=cursor), headers)
 
     def read(self, call: Call) -> Answer:
@@ -105,12 +103,12 @@ class CredentialOperations:
 def changed(credential: Credential, change: CredentialChange) -> Credential:
     """`credential` with the members that are present."""
     given = change.given()
-    terms = {name: given[name] for name in ("allowed_ips", "token_lifetime", "expires_at") if name in given}
+    terms: dict[str, Any] = {n: given[n] for n in ("allowed_ips", "token_lifetime", "expires_at") if n in given}
     if "roles" in given:
         terms["roles"] = frozenset(change.roles)
     if "grants" in given:
         terms["grants"] = tuple(grant.value() for grant in change.grants)
-    names = {name: given[name] for name in ("name", "description") if name in given}
+    names: dict[str, Any] = {n: given[n] for n in ("name", "description") if n in given}
     return replace(credential, **names, restrictions=replace(credential.restrictions, **terms))
 
 
@@ -135,19 +133,19 @@ def credential_shown(view: CredentialView) -> outputs.Credential:
         environment=credential.environment,
         secrets=_secrets(view),
         rotation=_rotation(view),
-        created_at=moment(credential.created_at),
+        created_at=moment_text(credential.created_at),
         created_by=credential.created_by,
         disabled_at=rfc3339(credential.disabled_at),
         revoked_at=rfc3339(credential.revoked_at),
         revoked_reason=None if credential.revoked_at is None else credential.revoked_reason,
-        last_used_at=None if last is None else moment(last.at),
+        last_used_at=None if last is None else moment_text(last.at),
         last_used_from=None if last is None else last.address,
         version=credential.version,
     )
 
 
-def moment(seconds: float) -> str:
-    return str(rfc3339(seconds))
+def _place(view: CredentialView) -> Place:
+    return view.credential.created_at, view.credential.client_id
 
 
 def _answer(view: CredentialView) -> Answer:
@@ -163,7 +161,7 @@ def _rotated(made: NewSecret) -> Answer:
         client_secret=made.secret.reveal(),
         old_secret_id=made.retiring.id,
         new_secret_id=made.secret_id,
-        grace_expires_at=moment(made.retiring.expires_at),
+        grace_expires_at=moment_text(made.retiring.expires_at),
         credential=shown,
     )
     return Answer(body, etag(shown.version))
@@ -175,9 +173,9 @@ def _secrets(view: CredentialView) -> list[outputs.Secret]:
             id=secret.id,
             hint=secret.hint,
             state=_state(view, secret),
-            created_at=moment(secret.created_at),
+            created_at=moment_text(secret.created_at),
             expires_at=rfc3339(secret.expires_at),
-            last_used_at=None if use is None else moment(use.at),
+            last_used_at=None if use is None else moment_text(use.at),
             last_used_from=None if use is None else use.address,
         )
         for secret, use in view.history
@@ -195,5 +193,5 @@ def _rotation(view: CredentialView) -> outputs.OpenRotation | None:
     if credential.status(now) in _FINAL or old is None or new is None or old.expires_at is None:
         return None
     return outputs.OpenRotation(
-        grace_expires_at=moment(old.expires_at), old_secret_id=old.id, new_secret_id=new.id
+        grace_expires_at=moment_text(old.expires_at), old_secret_id=old.id, new_secret_id=new.id
     )

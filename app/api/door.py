@@ -1,7 +1,7 @@
 """Who knocks, what is asked, and what is answered? Every operation of the table goes these four steps.
 
-Nothing of a request is looked at before its token has been admitted: a stranger gets the same 401 whatever else is wrong.
-Failures are raised as they are and become problem documents at the edge (`app.http`).
+Nothing of a request is looked at before its token has been admitted: a stranger gets the same 401 whatever else is
+wrong. Failures are raised as they are and become problem documents at the edge (`app.http`).
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class AdminApi:
         return respond(self._document, headers=[("Cache-Control", "public, max-age=300")])
 
     def _serve(self, operation: Operation, **ids: str) -> Response:
-        caller = self._admit(operation)                                         # 1. who is asking
-        call = read_call(request, operation, caller, ids)                       # 2. what is asked
-        answer = operation.handler(call)                                        # 3. do it
-        return _answered(operation, answer)                                     # 4. say it
+        caller = self._admit(operation)  # 1. who is asking
+        call = read_call(request, operation, caller, ids)  # 2. what is asked
+        answer = operation.handler(call)  # 3. do it
+        return _answered(operation, answer)  # 4. say it
 
     def _admit(self, operation: Operation) -> Caller:
         environ = request.environ

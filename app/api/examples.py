@@ -10,7 +10,7 @@ from typing import Any
 Example = dict[str, Any]
 
 _CLIENT_ID = "tsc_4fVQ0nL2mXcB7aRkT9yWsE"
-_SECRET = "tss_ThisIsAnExampleAndNoSecretItsChecksumIsWrong00"  # noqa: S105  it says so itself
+_SECRET = "tss_ThisIsAnExampleAndNoSecretItsChecksumIsWrong00"
 _OLD, _NEW = "sec_8Kq2WmZr5TyB0xLd", "sec_J4nXv7PcUe1RgAh6"
 
 _LIVE_SECRET: Example = {

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from tokenserver.clock import DAY
+from tokenserver.clock import DAY, rfc3339
 from tokenserver.domain.allowed_ips import AllowedIPs, InvalidAllowedIPs
 from tokenserver.domain.catalogue import LONGEST_AUDIENCE, LONGEST_NAME, is_audience, is_name
 from tokenserver.domain.credential import LONGEST_GRACE
@@ -125,16 +125,16 @@ def read_allowed_ips(value: str | Sequence[str] | None) -> AllowedIPs | None:
         raise PydanticCustomError(FAULTS, "{faults}", {"faults": fault.faults}) from None
 
 
-def without_default(schema: dict[str, Any]) -> None:
-    """What a missing member means is told in its description."""
-    schema.pop("default", None)
+def moment_text(seconds: float) -> str:
+    """RFC 3339, for a moment that is there."""
+    return str(rfc3339(seconds))
 
 
 Name = Annotated[str, _plain(1, LONGEST_NAME), _long(1, LONGEST_NAME)]
 Description = Annotated[str, _plain(0, LONGEST_DESCRIPTION), _long(0, LONGEST_DESCRIPTION)]
 Reason = Annotated[str, _plain(0, LONGEST_REASON), _long(0, LONGEST_REASON)]
 
-_NAME_HINT = "Must be 1 to 100 of the letters A to Z and a to z, digits and _ . : / * -, beginning with a letter or digit."
+_NAME_HINT = "Must be 1 to 100 plain letters, digits and _ . : / * -, beginning with a letter or a digit."
 _AUDIENCE_HINT = "Must be an absolute URI without fragment, of at most 255 characters, such as https://api.example.com."
 RoleName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
 ScopeName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]

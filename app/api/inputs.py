@@ -1,7 +1,7 @@
 """What may a caller send? The bodies of requests, strictly: unknown members and values of another type are refused.
 
-In a change (PATCH, as in JSON Merge Patch, RFC 7396) only members that are present count. A list is replaced as a whole.
-`null` has a meaning where its description says so, and is refused elsewhere.
+In a change (PATCH, as in JSON Merge Patch, RFC 7396) only members that are present count. A list is replaced as a
+whole. `null` has a meaning where its description says so, and is refused elsewhere.
 """
 
 from __future__ import annotations
@@ -28,19 +28,29 @@ from app.api.fields import (
     ScopeNames,
     refused,
     short,
-    without_default,
 )
 from tokenserver.domain import restrictions
 from tokenserver.domain.catalogue import Kind
 from tokenserver.domain.restrictions import Access
 
 ABSENT: Any = None
-"""The default of what may be missing; `model_fields_set` tells it from a null that was sent."""
+"""What a missing member reads as; `given` tells it from a null that was sent, and no schema shows it as a default."""
+
+
+def _without_absent(schema: dict[str, Any]) -> None:
+    for described in schema.get("properties", {}).values():
+        if described.get("default", ...) is ABSENT:
+            del described["default"]
 
 
 class Input(BaseModel):
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        json_schema_extra=_without_absent,
     )
 
     def given(self) -> dict[str, Any]:
@@ -72,7 +82,9 @@ def _one_grant_per_api(grants: list[GrantInput]) -> list[GrantInput]:
     return grants
 
 
-Grants = Annotated[list[GrantInput], short(MOST_GRANTS), Field(max_length=MOST_GRANTS), AfterValidator(_one_grant_per_api)]
+Grants = Annotated[
+    list[GrantInput], short(MOST_GRANTS), Field(max_length=MOST_GRANTS), AfterValidator(_one_grant_per_api)
+]
 
 
 class CredentialCreation(Input):
@@ -84,27 +96,27 @@ class CredentialCreation(Input):
     grants: Grants = []
     """One for each API."""
     allowed_ips: AllowedIps = None
-    """Where it may be used from: addresses, networks in CIDR notation and ranges (`192.0.2.1 - 192.0.3.254`), as one text
-    separated by commas or new lines, or as a list of texts. Null or missing: from anywhere."""
-    token_lifetime: Lifetime = Field(default=ABSENT, json_schema_extra=without_default)
+    """From where: addresses, networks in CIDR notation and ranges (`192.0.2.1 - 192.0.3.254`), as one text separated by
+    commas or new lines, or as a list of texts. Null or missing: from anywhere."""
+    token_lifetime: Lifetime = ABSENT
     """Seconds that its tokens live. Missing: the server's setting, 900 unless it was changed."""
-    expires_at: Moment | None = Field(default=ABSENT, json_schema_extra=without_default)
+    expires_at: Moment | None = ABSENT
     """When it ends for good. Missing: 12 months from now; null: never."""
 
 
 class CredentialChange(Input):
     """Only members that are present change. Taking something away ends the tokens that are out."""
 
-    name: Name = Field(default=ABSENT, json_schema_extra=without_default)
-    description: Description = Field(default=ABSENT, json_schema_extra=without_default)
-    roles: Roles = Field(default=ABSENT, json_schema_extra=without_default)
+    name: Name = ABSENT
+    description: Description = ABSENT
+    roles: Roles = ABSENT
     """Replaces all roles."""
-    grants: Grants = Field(default=ABSENT, json_schema_extra=without_default)
+    grants: Grants = ABSENT
     """Replaces all grants."""
-    allowed_ips: AllowedIps = Field(default=ABSENT, json_schema_extra=without_default)
+    allowed_ips: AllowedIps = ABSENT
     """Replaces the whole list. Null: from anywhere."""
-    token_lifetime: Lifetime = Field(default=ABSENT, json_schema_extra=without_default)
-    expires_at: Moment | None = Field(default=ABSENT, json_schema_extra=without_default)
+    token_lifetime: Lifetime = ABSENT
+    expires_at: Moment | None = ABSENT
     """Null: never."""
 
 
@@ -133,7 +145,9 @@ def _one_scope_per_name(scopes: list[ScopeInput]) -> list[ScopeInput]:
     return scopes
 
 
-Scopes = Annotated[list[ScopeInput], short(MOST_SCOPES), Field(max_length=MOST_SCOPES), AfterValidator(_one_scope_per_name)]
+Scopes = Annotated[
+    list[ScopeInput], short(MOST_SCOPES), Field(max_length=MOST_SCOPES), AfterValidator(_one_scope_per_name)
+]
 
 
 class ApiCreation(Input):
@@ -146,8 +160,8 @@ class ApiCreation(Input):
 class ApiChange(Input):
     """Only members that are present change."""
 
-    name: Name = Field(default=ABSENT, json_schema_extra=without_default)
-    scopes: Scopes = Field(default=ABSENT, json_schema_extra=without_default)
+    name: Name = ABSENT
+    scopes: Scopes = ABSENT
     """Replaces all scopes."""
 
 
@@ -162,4 +176,4 @@ class RoleCreation(Input):
 class RoleChange(Input):
     """Only members that are present change."""
 
-    description: Description = Field(default=ABSENT, json_schema_extra=without_default)
+    description: Description = ABSENT

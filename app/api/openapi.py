@@ -116,8 +116,8 @@ def _info() -> Schema:
         "version": "1",
         "summary": "Create, restrict, rotate and end the credentials that machines fetch their access tokens with.",
         "description": (
-            "Fetch a token with the client-credentials grant and `resource=" + ADMIN_AUDIENCE + "`, and send it as"
-            " `Authorization: Bearer`. Every failure is a problem document (RFC 9457) and repeats nothing that was sent."
+            f"Fetch a token with the client-credentials grant and `resource={ADMIN_AUDIENCE}`, and send it as"
+            " `Authorization: Bearer`. Every failure is a problem document (RFC 9457) and repeats no input."
             " Bodies with unknown members are refused; answers may gain members."
         ),
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

@@ -1,4 +1,4 @@
-"""What is an operation of the admin API? One row of the table from which both the routes and their description are made."""
+"""What is an operation of the admin API? A row of the table from which routes and description are made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from app.api.conditions import Condition
 from app.api.inputs import Input
 from app.api.outputs import Output
-from app.api.paging import Page
+from app.api.paging import FIRST_PAGE, Page
 from app.http import Headers
 from app.services.audit import Caller
 
@@ -22,7 +22,7 @@ class Call:
     subject: str = ""
     body: Any = None
     version: int | None = None
-    page: Page = Page()
+    page: Page = FIRST_PAGE
     cascade: bool = False
 
 

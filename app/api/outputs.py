@@ -167,7 +167,7 @@ class RoleList(Output):
 
 class FaultyField(Output):
     pointer: str
-    """A JSON Pointer (RFC 6901) into the body; empty: the body as a whole. Of a member that is not known it is the parent's."""
+    """A JSON Pointer (RFC 6901) into the body; empty: all of it. For a member that is not known, its parent."""
     detail: str
     """What to do. Nothing that was sent is in it."""
 

@@ -1,15 +1,15 @@
 """Which part of a list is meant? Limits, cursors, and the address of the next page.
 
 A cursor is the place of the last item that was seen (moment and ID), so that what is added or deleted meanwhile neither
-repeats nor hides an item. It is opaque to callers; one that was made up shows them nothing that is not theirs, since every
-list is of the caller's organization.
+repeats nor hides an item. It is opaque to callers; one that was made up shows them nothing that is not theirs, since
+every list is of the caller's organization.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,9 +34,21 @@ class Page:
     after: Place | None = None
     limit: int = DEFAULT_LIMIT
 
-    def cut(self, found: Sequence[Item]) -> tuple[Sequence[Item], bool]:
-        """What belongs on the page, of `limit + 1` items asked for; and whether there is more."""
-        return found[: self.limit], len(found) > self.limit
+    def cut(
+        self, found: Sequence[Item], place_of: Callable[[Item], Place], address: str
+    ) -> tuple[Sequence[Item], str | None, Headers]:
+        """What belongs on the page, of `limit + 1` items asked for; the cursor of the next one, and the link to it.
+
+        `address` is of the issuer, never of the request.
+        """
+        if len(found) <= self.limit:
+            return found, None, []
+        items = found[: self.limit]
+        cursor = cursor_at(place_of(items[-1]))
+        return items, cursor, [("Link", f'<{address}?limit={self.limit}&cursor={cursor}>; rel="next"')]
+
+
+FIRST_PAGE = Page()
 
 
 def read_page(limit: str | None, cursor: str | None) -> Page:
@@ -48,11 +60,6 @@ def read_page(limit: str | None, cursor: str | None) -> Page:
 def cursor_at(place: Place) -> str:
     moment, item_id = place
     return urlsafe_b64encode(f"{moment}.{item_id}".encode("ascii")).decode("ascii").rstrip("=")
-
-
-def link_to_next(address: str, cursor: str, limit: int) -> Headers:
-    """RFC 8288; `address` is of the issuer, never of the request."""
-    return [("Link", f'<{address}?limit={limit}&cursor={cursor}>; rel="next"')]
 
 
 def _place(cursor: str) -> Place:

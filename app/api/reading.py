@@ -1,8 +1,8 @@
 """What did the caller of the admin API send? Bodies, IDs, queries and conditions become values here, or are refused.
 
-JSON is read strictly: UTF-8, one value, no member twice, no NaN or infinity, no half of a surrogate pair, of bounded size,
-depth and number of members. Then its form is checked against a model, and each faulty field is named by its pointer, with a
-hint of ours. Nothing that was sent comes back: not a value, and not the name of a member that is not known.
+JSON is read strictly: UTF-8, one value, no member twice, no NaN or infinity, no half of a surrogate pair, of bounded
+size, depth and number of members. Then its form is checked against a model, and each faulty field is named by its
+pointer, with a hint of ours. Nothing that was sent comes back: not a value, and not the name of an unknown member.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def parse(raw: bytes) -> object:
         value: object = json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise InvalidRequest(
-            "The body is not one JSON value that can be read: mind quotation marks, commas and brackets, and send no NaN,"
-            " no number beyond all bounds and no deep nesting."
+            "The body is not one JSON value that can be read: mind quotation marks, commas and brackets, and send no"
+            " NaN, no number beyond all bounds and no deep nesting."
         ) from None
     if "\\u" in text and any(_SURROGATE.search(found) for found in _texts(value)):
         raise InvalidRequest("The body holds an escape for half of a surrogate pair, without its other half.")
@@ -157,5 +157,7 @@ def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[Base
     for step in place:
         if isinstance(step, str):
             found = model.model_fields[step].annotation
-            model = next(kind for kind in (found, *get_args(found)) if isinstance(kind, type) and issubclass(kind, BaseModel))
+            model = next(
+                kind for kind in (found, *get_args(found)) if isinstance(kind, type) and issubclass(kind, BaseModel)
+            )
     return model

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from app.api import outputs
 from app.api.conditions import etag
-from app.api.credentials import moment
+from app.api.fields import moment_text
 from app.api.operation import Answer, Call
-from app.api.paging import cursor_at, link_to_next
 from app.services.catalogue import CatalogueService, RoleDraft
 from app.settings import Settings
 from tokenserver.domain.catalogue import Role
@@ -25,9 +24,8 @@ class RoleOperations:
         return Answer(role_shown(role), [("Location", f"{self._address}/{role.id}"), *etag(role.version)])
 
     def list(self, call: Call) -> Answer:
-        roles, more = call.page.cut(self._catalogue.list_roles(call.caller, call.page.after, call.page.limit + 1))
-        cursor = cursor_at((roles[-1].created_at, roles[-1].id)) if more else None
-        headers = [] if cursor is None else link_to_next(self._address, cursor, call.page.limit)
+        found = self._catalogue.list_roles(call.caller, call.page.after, call.page.limit + 1)
+        roles, cursor, headers = call.page.cut(found, lambda role: (role.created_at, role.id), self._address)
         return Answer(outputs.RoleList(items=[role_shown(role) for role in roles], next=cursor), headers)
 
     def read(self, call: Call) -> Answer:
@@ -51,7 +49,7 @@ def role_shown(role: Role) -> outputs.Role:
         name=role.name,
         description=role.description,
         audience=role.audience,
-        created_at=moment(role.created_at),
+        created_at=moment_text(role.created_at),
         version=role.version,
     )
 

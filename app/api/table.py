@@ -68,7 +68,7 @@ def _credentials(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
             handler=do.update,
             summary="Change a credential",
             description=(
-                "Only members that are present change. A change that takes something away (a role, a scope, an address, an"
+                "Only members that are present change. One that takes something away (a role, a scope, an address, an"
                 " earlier expiry, a shorter lifetime) ends every token that is out; one that only adds disturbs nobody."
                 " 409: a credential that was revoked or has expired takes no new terms."
             ),
@@ -87,8 +87,8 @@ def _credentials(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
             handler=do.delete,
             summary="Delete a credential",
             description=(
-                "Its secrets and every token that is out end at once, and it is gone from every list. Its audit lines stay,"
-                " and its client ID is never given out again."
+                "Its secrets and every token that is out end at once, and it is gone from every list. Its audit lines"
+                " stay, and its client ID is never given out again."
             ),
             status=204,
             condition=Condition.OPTIONAL,
@@ -104,8 +104,8 @@ def _endings(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
             handler=do.regenerate,
             summary="Regenerate the secret now",
             description=(
-                "A new secret, shown in this answer and never again. The old one, and every token that is out, have ended"
-                " when it arrives. 409: the credential was revoked or has expired."
+                "A new secret, shown in this answer and never again. The old one, and every token that is out, have"
+                " ended when it arrives. 409: the credential was revoked or has expired."
             ),
             gives=outputs.Regenerated,
             answered=examples.REGENERATED,
@@ -116,8 +116,8 @@ def _endings(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
             handler=do.rotate,
             summary="Rotate the secret with a grace period",
             description=(
-                "A new secret, shown in this answer and never again. The old one and its tokens work until the grace period"
-                " ends. 409: a rotation is in progress already, or the credential is disabled or has ended."
+                "A new secret, shown in this answer and never again. The old one and its tokens work until the grace"
+                " period ends. 409: a rotation is in progress already, or the credential is disabled or has ended."
             ),
             takes=inputs.Rotation,
             gives=outputs.Rotated,
@@ -171,8 +171,8 @@ def _endings(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
             handler=do.revoke,
             summary="Revoke a credential for good",
             description=(
-                "Every token that is out ends, and the credential can be read but never used again. Revoking twice changes"
-                " nothing; the first reason stays."
+                "Every token that is out ends, and the credential can be read but never used again. Revoking twice"
+                " changes nothing; the first reason stays."
             ),
             takes=inputs.Revocation,
             asked=examples.REVOCATION,
@@ -244,8 +244,8 @@ def _apis(do: apis.ApiOperations) -> tuple[Operation, ...]:
             handler=do.update,
             summary="Change an API",
             description=(
-                "Only members that are present change. 409: credentials would lose a scope, and `cascade` was not asked for;"
-                " or the API is the server's own."
+                "Only members that are present change. 409: credentials would lose a scope, and `cascade` was not"
+                " asked for; or the API is the server's own."
             ),
             takes=inputs.ApiChange,
             gives=outputs.Api,
@@ -263,8 +263,8 @@ def _apis(do: apis.ApiOperations) -> tuple[Operation, ...]:
             handler=do.delete,
             summary="Delete an API",
             description=(
-                "409: credentials hold a grant at it, and `cascade` was not asked for; or roles belong to it; or it is the"
-                " server's own."
+                "409: credentials hold a grant at it, and `cascade` was not asked for; or roles belong to it; or it is"
+                " the server's own."
             ),
             status=204,
             condition=Condition.OPTIONAL,
