@@ -24,7 +24,7 @@ from app.services.readiness import Readiness
 from app.settings import Settings
 from app.store import Store
 from app.store.sealing import Sealer, key_encryption_key, pepper_key
-from tokenserver.clock import Clock, utc_now
+from tokenserver.clock import Clock, Ratchet, utc_now
 from tokenserver.domain.secret import Pepper
 
 
@@ -44,6 +44,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     """The server: services below, doors on top."""
     app = Flask(__name__, static_folder=None)
     install(app)
+    clock = Ratchet(clock)
     services = create_services(app, settings, clock=clock)
     issuing = Issuing(services.store, services.keys, services.peppers, settings, clock)
     admission = Admission(services.store, services.keys, settings, clock)

@@ -27,6 +27,24 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+class Ratchet:
+    """A clock that does not go back: while the wall clock is behind a moment it has shown, that moment goes on.
+
+    A clock set back by a minute or an hour therefore revives nothing that has ended. A step back of over a day is taken
+    for the repair of a clock that was wrong, because a server that stood still for a day would serve nobody.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._latest = 0.0
+
+    def __call__(self) -> float:
+        now = self._clock()
+        if now >= self._latest or self._latest - now > DAY:
+            self._latest = now
+        return self._latest
+
+
 def rfc3339(moment: float | None) -> str | None:
     """`2027-11-21T00:00:00Z` (RFC 3339 §5.6), to the second; None stays None."""
     if moment is None:

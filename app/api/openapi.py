@@ -79,7 +79,6 @@ def described(table: Sequence[Operation], issuer: str) -> Schema:
     scopes = {operation.scope: "" for operation in table}
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
         "info": _info(),
         "servers": [{"url": issuer}],
         "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, table))],

@@ -20,7 +20,7 @@ from app.store import Store, Transaction
 from app.store.credentials import SecretHistory
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
-from tokenserver.domain.credential import Credential, CredentialSecret
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import Access, Restrictions
@@ -139,7 +139,7 @@ class Credentials:
         view = self._change(
             caller, client_id, Event.SECRET_ROTATED, lambda c, _tx, now: c.rotated(kept, now, grace_seconds), version
         )
-        retiring = next(s for s in view.credential.secrets if s.id != kept.id and s.expires_at is not None)
+        retiring = view.credential.secret_in(SecretState.RETIRING, view.now)
         return NewSecret(view, secret, kept.id, retiring)
 
     def finish_rotation(self, caller: Caller, client_id: str, version: int | None = None) -> CredentialView:

@@ -35,7 +35,10 @@ from app.store.organizations import OrganizationStore
 from app.store.signing_keys import SigningKeyStore
 from tokenserver.errors import Unavailable
 
-BUSY_MILLISECONDS = 5000
+BUSY_MILLISECONDS = 1200
+"""How long SQLite waits for another process's lock: a caller is answered within three seconds, whatever happens."""
+TURN_SECONDS = 1.5
+"""How long a writer waits for the writers of its own process."""
 
 
 class StoreUnavailable(Unavailable):
@@ -44,7 +47,7 @@ class StoreUnavailable(Unavailable):
 
 
 class FairLock:
-    """A lock that is handed on in order of arrival."""
+    """A lock that is handed on in order of arrival; raises StoreUnavailable when the turn does not come."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -58,7 +61,11 @@ class FairLock:
                 return
             turn = threading.Event()
             self._waiting.append(turn)
-        turn.wait()
+        if not turn.wait(TURN_SECONDS):
+            with self._guard:
+                if not turn.is_set():
+                    self._waiting.remove(turn)
+                    raise StoreUnavailable(detail="the queue of writers does not move")
 
     def __exit__(self, *_: object) -> None:
         with self._guard:

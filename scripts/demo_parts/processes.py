@@ -55,5 +55,3 @@ def wait_until_answers(url: str, process: subprocess.Popen[bytes], log: Path, se
         else:
             return
     sys.exit(f"{url} did not answer within {seconds:.0f} s:\n{log.read_text()}")
-
-

@@ -1,6 +1,6 @@
 """What does an API look like that checks our tokens? This one: a WSGI app of two routes, with the middleware in front.
 
-    python scripts/demo_parts/protected_api.py ISSUER AUDIENCE PORT
+python scripts/demo_parts/protected_api.py ISSUER AUDIENCE PORT
 """
 
 from __future__ import annotations

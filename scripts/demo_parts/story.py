@@ -18,9 +18,10 @@ from typing import Any
 
 import requests
 from oauthlib.oauth2 import BackendApplicationClient
-from processes import free_port, running, wait_until_answers
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth2Session
+
+from scripts.demo_parts.processes import free_port, running, wait_until_answers
 
 ROOT = Path(__file__).resolve().parents[2]
 AUDIENCE = "https://api.example.com"

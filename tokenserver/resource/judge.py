@@ -93,7 +93,7 @@ class Judge:
             proven = self._read(unverified_token, known)
         now, age = self._time.read(known)
         if age > self._max_staleness:
-            self._allow_stale(on_stale or self._on_stale)
+            self._allow_stale(known, on_stale or self._on_stale)
         claims = proven.claims
         try:
             refuse_unless_live(claims, known.endings, now)
@@ -134,13 +134,10 @@ class Judge:
             claims = read_token(unverified_token, key_of, issuer=self._issuer, audience=self._audience)
         except _UnknownName as unknown:
             if not known.keys:
-                self._await_first_news()
+                self._await_first_news(known)
                 raise StaleNews(detail="no keys") from None
-            attempt = self._sources.key_wishes.wish(unknown.kid, self._time.ticks())
-            if attempt is None:
-                raise InvalidToken(detail="unknown key") from None
-            self._background.wake()
-            raise NotYetKnown(attempt, settled=InvalidToken(detail="unknown key")) from None
+            self._await_key(unknown.kid)
+            raise InvalidToken(detail="unknown key") from None
         return Proven(claims, known.keys[claims.key_id])
 
     def _network_list(self, digest: str) -> AllowedIPs:
@@ -153,14 +150,23 @@ class Judge:
         self._background.wake()
         raise NotYetKnown(attempt, settled=UnknownNetworks())
 
-    def _await_first_news(self) -> None:
+    def _await_key(self, kid: str) -> None:
+        attempt = self._sources.key_wishes.wish(kid, self._time.ticks())
+        if attempt is None and kid in self._sources.known.keys:  # it has come while we were looking
+            attempt = self._sources.first_poll
+        if attempt is not None:
+            self._background.wake()
+            raise NotYetKnown(attempt, settled=InvalidToken(detail="unknown key"))
+
+    def _await_first_news(self, known: Known) -> None:
+        """Wait for the first news of this process, unless what was looked at holds them already."""
         first = self._sources.first_poll
-        if not first.done() and not self._background.stopped:
+        if not self._background.stopped and (not first.done() or known is not self._sources.known):
             raise NotYetKnown(first, settled=StaleNews(detail="no news yet"))
 
-    def _allow_stale(self, policy: OnStale) -> None:
+    def _allow_stale(self, known: Known, policy: OnStale) -> None:
         """Return only if the token may be judged by what is known, old as it is."""
-        self._await_first_news()
+        self._await_first_news(known)
         if policy is OnStale.REFUSE:
             raise StaleNews(detail="stale")
         if self._told_of != self._sources.stale_spells:

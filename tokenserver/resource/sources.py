@@ -16,9 +16,9 @@ leaves wishes; it never fetches and never waits for a lock that is held while so
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable
+from random import SystemRandom
 
 from tokenserver.errors import TokenServerError
 from tokenserver.resource.cache import NetworkLists
@@ -34,6 +34,8 @@ LONGEST_PAUSE = 5.0
 SHORTEST_PAUSE = 0.05
 KEYS_AGAIN = 10.0
 """Seconds until the key set is tried again after a failure."""
+
+_chance = SystemRandom()  # forked processes must not draw the same pauses
 
 
 class Sources:
@@ -179,13 +181,13 @@ class Sources:
         now = self._time.ticks()
         if self._wait and (news or now - started >= self._poll_interval):
             return now + SHORTEST_PAUSE
-        return max(started + self._poll_interval * random.uniform(0.9, 1.0), now + SHORTEST_PAUSE)  # noqa: S311  jitter
+        return max(started + self._poll_interval * _chance.uniform(0.9, 1.0), now + SHORTEST_PAUSE)
 
     def _backoff(self, fault: Exception) -> float:
         doubled = self._poll_interval * 2.0 ** min(self._failed_polls - 1, 16)
         pause = min(doubled, max(self._poll_interval, self._max_staleness / 6), LONGEST_PAUSE)
         asked = getattr(fault, "asked_to_wait", None) or 0.0
-        jittered = pause * random.uniform(0.5, 1.0)  # noqa: S311  jitter, not a secret
+        jittered = pause * _chance.uniform(0.5, 1.0)
         return max(jittered, min(asked, self._max_staleness / 3), SHORTEST_PAUSE)
 
     def _note(self, what: str, failure: str | None) -> None:

@@ -1,0 +1,133 @@
+"""APIs and their scopes over the admin API."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.contract import REPORTS
+
+FILES = {"audience": "https://files.example.com", "name": "Files"}
+
+
+def path_of(made):
+    return f"/v1/apis/{made['id']}"
+
+
+def test_an_api_is_made_with_its_scopes_in_order(api):
+    scopes = [{"name": "files:write", "access": "write", "sensitive": True}, {"name": "files:read", "access": "read"}]
+    answer = api.call("POST", "/v1/apis", {**FILES, "scopes": scopes})
+    made = answer.json
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"https://auth.example.com{path_of(made)}"
+    assert answer.headers["ETag"] == '"1"'
+    assert made["scopes"] == [
+        {"name": "files:write", "access": "write", "sensitive": True, "description": ""},
+        {"name": "files:read", "access": "read", "sensitive": False, "description": ""},
+    ]
+    assert api.ok("GET", path_of(made)) == made
+
+
+def test_a_second_api_with_the_same_audience_is_refused(api):
+    api.ok("POST", "/v1/apis", FILES)
+    assert api.problem(409, "POST", "/v1/apis", {**FILES, "name": "Again"})["code"] == "already_exists"
+
+
+FAULTY = {
+    "no audience": ({"audience": ...}, "/audience"),
+    "an audience that is no address": ({"audience": "files"}, "/audience"),
+    "an audience with a fragment": ({"audience": "https://files.example.com/#x"}, "/audience"),
+    "an audience with a line break": ({"audience": "https://files.example.com/\n"}, "/audience"),
+    "a blank name": ({"name": " "}, "/name"),
+    "a scope without a kind": ({"scopes": [{"name": "files:read"}]}, "/scopes/0/access"),
+    "a scope of another kind": ({"scopes": [{"name": "files:read", "access": "admin"}]}, "/scopes/0/access"),
+    "a scope with a space": ({"scopes": [{"name": "files read", "access": "read"}]}, "/scopes/0/name"),
+    "a scope with a quotation mark": ({"scopes": [{"name": 'files"', "access": "read"}]}, "/scopes/0/name"),
+    "a scope listed twice": ({"scopes": [{"name": "a", "access": "read"}, {"name": "a", "access": "write"}]}, "/scopes"),
+    "a scope that is sensitive by a number": (
+        {"scopes": [{"name": "a", "access": "read", "sensitive": 1}]},
+        "/scopes/0/sensitive",
+    ),
+    "too many scopes": ({"scopes": [{"name": "a", "access": "read"}] * 501}, "/scopes"),
+}
+
+
+@pytest.mark.parametrize(("members", "pointer"), FAULTY.values(), ids=FAULTY.keys())
+def test_a_faulty_field_is_refused_by_its_pointer(api, members, pointer):
+    asked = {name: value for name, value in {**FILES, **members}.items() if value is not ...}
+    assert api.pointers("POST", "/v1/apis", asked) == [pointer]
+
+
+def test_a_change_takes_only_the_members_that_are_present(stocked):
+    before = stocked.only_api()
+    after = stocked.ok("PATCH", path_of(before), {"name": "Renamed"}, if_match='"1"')
+    assert after == {**before, "name": "Renamed", "version": 2}
+
+
+def test_the_audience_never_changes(stocked):
+    found = stocked.only_api()
+    assert stocked.pointers("PATCH", path_of(found), {"audience": REPORTS}, if_match="*") == [""]
+
+
+def test_adding_a_scope_disturbs_nobody(stocked):
+    made = stocked.credential(grants=[{"audience": REPORTS, "access": "all_read"}])
+    found = stocked.only_api()
+    scopes = [*found["scopes"], {"name": "audit:read", "access": "read"}]
+    stocked.ok("PATCH", path_of(found), {"scopes": scopes}, if_match="*")
+    assert stocked.read(made["client_id"])["generation"] == 1
+    assert "audit:read" in stocked.server.ask_for_token(made["client_id"], made["client_secret"]).json["scope"]
+
+
+def test_taking_a_scope_away_is_refused_with_who_holds_it(stocked):
+    made = stocked.credential(grants=[{"audience": REPORTS, "scopes": ["reports:read"]}])
+    stocked.credential(grants=[{"audience": REPORTS, "scopes": ["reports:write"]}])
+    found = stocked.only_api()
+    scopes = [scope for scope in found["scopes"] if scope["name"] != "reports:read"]
+    problem = stocked.problem(409, "PATCH", path_of(found), {"scopes": scopes}, if_match="*")
+    assert (problem["code"], problem["count"], problem["client_ids"]) == ("still_held", 1, [made["client_id"]])
+    assert stocked.only_api() == found
+
+
+def test_taking_a_scope_away_with_cascade_takes_it_from_every_holder(stocked):
+    made = stocked.credential(grants=[{"audience": REPORTS, "scopes": ["reports:read", "reports:write"]}])
+    other = stocked.credential(grants=[{"audience": REPORTS, "scopes": ["reports:write"]}])
+    found = stocked.only_api()
+    scopes = [scope for scope in found["scopes"] if scope["name"] != "reports:read"]
+    stocked.ok("PATCH", f"{path_of(found)}?cascade=true", {"scopes": scopes}, if_match="*")
+    read = stocked.read(made["client_id"])
+    assert (read["generation"], read["grants"][0]["scopes"]) == (2, ["reports:write"])
+    assert stocked.read(other["client_id"])["generation"] == 1
+
+
+def test_a_scope_that_becomes_sensitive_leaves_those_who_hold_all(stocked):
+    made = stocked.credential(grants=[{"audience": REPORTS, "access": "all_read"}])
+    found = stocked.only_api()
+    scopes = [{**scope, "sensitive": True} for scope in found["scopes"]]
+    assert stocked.problem(409, "PATCH", path_of(found), {"scopes": scopes}, if_match="*")["count"] == 1
+    stocked.ok("PATCH", f"{path_of(found)}?cascade=true", {"scopes": scopes}, if_match="*")
+    assert stocked.read(made["client_id"])["generation"] == 2
+
+
+def test_an_api_that_is_held_is_deleted_only_with_cascade(stocked):
+    made = stocked.credential(grants=[{"audience": REPORTS}])
+    found = stocked.only_api()
+    assert stocked.problem(409, "DELETE", path_of(found))["client_ids"] == [made["client_id"]]
+    assert stocked.problem(409, "DELETE", f"{path_of(found)}?cascade=false")["code"] == "still_held"
+    stocked.ok("DELETE", f"{path_of(found)}?cascade=true")
+    assert stocked.problem(404, "GET", path_of(found))
+    read = stocked.read(made["client_id"])
+    assert (read["grants"], read["generation"]) == ([], 2)
+
+
+def test_an_api_with_roles_is_not_deleted(stocked):
+    stocked.ok("POST", "/v1/roles", {"name": "reporter", "audience": REPORTS})
+    problem = stocked.problem(409, "DELETE", f"{path_of(stocked.only_api())}?cascade=true")
+    assert problem["title"] == "Roles belong to this API: delete them first."
+
+
+def test_the_servers_own_api_cannot_be_changed(api):
+    own = api.ok("GET", "/v1/apis")["items"][0]
+    assert own["audience"] == "urn:tokenserver:admin"
+    problem = api.problem(409, "PATCH", path_of(own), {"scopes": []}, if_match="*")
+    assert problem["code"] == "belongs_to_the_server"
+    assert api.problem(409, "DELETE", f"{path_of(own)}?cascade=true")["code"] == "belongs_to_the_server"
+    assert api.problem(409, "POST", "/v1/apis", {"audience": own["audience"], "name": "Mine"})

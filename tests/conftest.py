@@ -1,0 +1,22 @@
+"""Fixtures for every test: a server in this process (see `support/server.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server import Installed, Server, install, serving
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory) -> Installed:
+    """Made once, copied for each server."""
+    return install(tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def server(installed, tmp_path) -> Iterator[Server]:
+    """A server of this test's own."""
+    with serving(installed, tmp_path) as server:
+        yield server

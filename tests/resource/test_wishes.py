@@ -1,0 +1,74 @@
+"""Strangers cannot drive our traffic, and what waits is always told."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tokenserver.resource.wishes import MOST_AT_ONCE, MOST_REMEMBERED, KeyWishes, ListWishes
+
+
+def test_wishes_of_one_moment_share_one_attempt():
+    wishes = KeyWishes(5.0)
+    first, second = wishes.wish("a", 0.0), wishes.wish("b", 0.0)
+    assert first is second
+    _, names = wishes.begin()
+    assert names == {"a", "b"}
+    wishes.end(names, {"a"}, 0.1)
+    assert first.done()
+    assert wishes.begin() is None
+
+
+def test_a_wish_during_the_fetch_is_not_counted_as_looked_for():
+    wishes = KeyWishes(5.0)
+    wishes.wish("a", 0.0)
+    _, names = wishes.begin()
+    wishes.wish("late", 0.0)
+    wishes.end(names, set(), 0.1)
+    assert wishes.wish("late", 5.0) is not None
+    assert wishes.wish("a", 5.0) is wishes.wish("late", 5.0) or wishes.wish("a", 5.0) is None
+
+
+def test_after_a_failed_fetch_the_name_is_looked_for_again_when_the_cooldown_is_over():
+    wishes = KeyWishes(5.0)
+    wishes.wish("a", 0.0)
+    _, names = wishes.begin()
+    wishes.end(names, None, 0.1)
+    assert wishes.wish("a", 4.9) is None
+    assert wishes.wish("a", 5.0) is not None
+
+
+def test_an_attempt_cannot_be_cancelled_by_one_who_waits_for_it():
+    attempt = KeyWishes(5.0).wish("a", 0.0)
+    assert not attempt.cancel()
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from("abcdefgh"), st.booleans()), max_size=60))
+def test_there_is_never_more_than_one_fetch_per_cooldown(arrivals):
+    wishes, now, fetched = KeyWishes(5.0), 0.0, []
+    for later, name, tended in arrivals:
+        now += later
+        wishes.wish(name, now)
+        if tended and (begun := wishes.begin()) is not None:
+            fetched.append(now)
+            wishes.end(begun[1], set(), now)
+    assert len(fetched) <= now // 5.0 + 1
+
+
+def test_what_is_remembered_is_bounded():
+    keys, lists = KeyWishes(1.0), ListWishes(1.0)
+    for n in range(MOST_REMEMBERED + 100):
+        assert keys.wish(str(n), float(n)) is not None
+        keys.end(keys.begin()[1], set(), float(n))
+        assert lists.wish(str(n), 0.0) is not None
+        lists.end(str(n), 0.0, found=False)
+    assert len(keys._absent) == len(lists._again_at) == MOST_REMEMBERED
+
+
+def test_only_so_many_lists_are_fetched_at_once():
+    wishes = ListWishes(1.0)
+    assert all(wishes.wish(str(n), 0.0) for n in range(MOST_AT_ONCE))
+    assert wishes.wish("one more", 0.0) is None
+    wishes.end("0", 0.0, found=True)
+    assert wishes.wish("one more", 0.0) is not None
