@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 from flask import Flask, Request, Response, request
 
@@ -55,7 +56,7 @@ class AdminApi:
             ApiOperations(catalogue, settings),
             RoleOperations(catalogue, settings),
         )
-        self._document = described(self.table, settings.issuer)
+        self._issuer = settings.issuer
 
     def mount(self, app: Flask) -> None:
         for operation in self.table:
@@ -64,7 +65,12 @@ class AdminApi:
         app.add_url_rule("/openapi.json", "openapi", self.openapi)
 
     def openapi(self) -> Response:
-        return respond(self._document, headers=[("Cache-Control", "public, max-age=300")])
+        return respond(self._described, headers=[("Cache-Control", "public, max-age=300")])
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        """Made when somebody asks for it: a server that starts has better things to do."""
+        return described(self.table, self._issuer)
 
     def _serve(self, operation: Operation, **ids: str) -> Response:
         caller = self._admit(operation)  # 1. who is asking

@@ -220,7 +220,7 @@ def _apis(do: apis.ApiOperations) -> tuple[Operation, ...]:
             scope=read,
             handler=do.list,
             summary="List APIs",
-            description="Oldest first. The first is the server's own, whose scopes this description names.",
+            description="Oldest first. The server's own is among them, with the scopes of this very API.",
             gives=outputs.ApiList,
             query=_PAGE,
             answered=examples.APIS,

@@ -42,7 +42,10 @@ FAULTY = {
     "a scope of another kind": ({"scopes": [{"name": "files:read", "access": "admin"}]}, "/scopes/0/access"),
     "a scope with a space": ({"scopes": [{"name": "files read", "access": "read"}]}, "/scopes/0/name"),
     "a scope with a quotation mark": ({"scopes": [{"name": 'files"', "access": "read"}]}, "/scopes/0/name"),
-    "a scope listed twice": ({"scopes": [{"name": "a", "access": "read"}, {"name": "a", "access": "write"}]}, "/scopes"),
+    "a scope listed twice": (
+        {"scopes": [{"name": "a", "access": "read"}, {"name": "a", "access": "write"}]},
+        "/scopes",
+    ),
     "a scope that is sensitive by a number": (
         {"scopes": [{"name": "a", "access": "read", "sensitive": 1}]},
         "/scopes/0/sensitive",
@@ -52,9 +55,9 @@ FAULTY = {
 
 
 @pytest.mark.parametrize(("members", "pointer"), FAULTY.values(), ids=FAULTY.keys())
-def test_a_faulty_field_is_refused_by_its_pointer(api, members, pointer):
+def test_a_faulty_field_is_refused_by_its_pointer(refusing, members, pointer):
     asked = {name: value for name, value in {**FILES, **members}.items() if value is not ...}
-    assert api.pointers("POST", "/v1/apis", asked) == [pointer]
+    assert refusing.pointers("POST", "/v1/apis", asked) == [pointer]
 
 
 def test_a_change_takes_only_the_members_that_are_present(stocked):

@@ -12,7 +12,9 @@ def path_of(made):
 
 
 def test_a_role_is_made_for_the_platform_or_for_one_api(stocked):
-    answer = stocked.call("POST", "/v1/roles", {"name": "product_admin:insync", "audience": REPORTS, "description": "d"})
+    answer = stocked.call(
+        "POST", "/v1/roles", {"name": "product_admin:insync", "audience": REPORTS, "description": "d"}
+    )
     made = answer.json
     assert answer.status_code == 201
     assert answer.headers["Location"] == f"https://auth.example.com{path_of(made)}"
@@ -36,8 +38,8 @@ FAULTY = {
 
 
 @pytest.mark.parametrize(("asked", "pointer"), FAULTY.values(), ids=FAULTY.keys())
-def test_a_faulty_field_is_refused_by_its_pointer(api, asked, pointer):
-    assert api.pointers("POST", "/v1/roles", asked) == [pointer]
+def test_a_faulty_field_is_refused_by_its_pointer(refusing, asked, pointer):
+    assert refusing.pointers("POST", "/v1/roles", asked) == [pointer]
 
 
 def test_a_description_changes_and_a_name_never_does(stocked):

@@ -97,6 +97,8 @@ def read_claims(opened: Opened) -> AccessClaims:
     if _text(raw, "sub") != client_id:
         raise InvalidToken(detail="sub is not client_id")
     organization = _text(raw, "org")
+    if "cnf" in raw:
+        raise InvalidToken(detail="bound to a sender, which is not understood here")
     allowed_ips, by_reference = _allowed_ips(raw)
     return AccessClaims(
         issuer=_text(raw, "iss"),

@@ -1,0 +1,81 @@
+"""What the documentation claims, and what keeps it true."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from werkzeug.test import Client
+
+from app.settings import Settings
+from tokenserver.resource.testing import FakeIssuer
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def settings_table() -> str:
+    rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "", ()) else f"`{field.default}`"
+        meaning = str(field.description).replace("\n", " ").replace("|", "\\|")
+        rows.append(f"| `TOKENSERVER_{name.upper()}` | {default} | {meaning} |")
+    return "\n".join(rows)
+
+
+def test_the_settings_table_is_the_settings_class():
+    documented = README.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
+    assert documented == settings_table(), f"it should be:\n{settings_table()}"
+
+
+def test_the_readme_is_short_enough_to_be_read():
+    assert len(README.splitlines()) <= 250
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def example(kind: str) -> str:
+    found = re.search(rf"<!-- example: {kind} -->\n```python\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+def by_wsgi(app: Any, headers: dict[str, str]) -> int:
+    return Client(app).get("/", headers=headers).status_code
+
+
+def by_asgi(app: Any, headers: dict[str, str]) -> int:
+    async def call() -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+            return (await client.get("/", headers=headers)).status_code
+
+    return asyncio.run(call())
+
+
+@pytest.mark.parametrize(("kind", "call"), [("wsgi", by_wsgi), ("asgi", by_asgi)])
+def test_the_examples_of_the_readme_guard_an_api(kind, call):
+    issuer = FakeIssuer()
+    names: dict[str, Any] = {"given": issuer.verifier()}
+    exec(re.sub(r"^verifier = Verifier\(.*$", "verifier = given", example(kind), flags=re.MULTILINE), names)  # noqa: S102
+    good = issuer.authorization(roles={"cloud_admin"}, scopes={"reports:read"})
+    assert call(names["app"], good) == 200
+    assert call(names["app"], issuer.authorization(roles={"cloud_admin"})) == 403
+    assert call(names["app"], {}) == 401
+    issuer.regenerate()
+    issuer.clock.advance(1)
+    assert call(names["app"], good) == 401
+
+
+def test_the_readme_names_a_journey_for_each_promise():
+    promises = re.split(r"^\d+\. ", README.partition("## The promises")[2].partition("\n## ")[0], flags=re.MULTILINE)[1:]
+    assert len(promises) == 10
+    assert all("](tests/" in promise for promise in promises)
