@@ -23,6 +23,7 @@ from app.services.networks import Networks
 from app.services.readiness import Readiness
 from app.settings import Settings
 from app.store import Store
+from app.store.high_water import HighWater
 from app.store.sealing import Sealer, key_encryption_key, pepper_key
 from tokenserver.clock import Clock, Ratchet, utc_now
 from tokenserver.domain.secret import Pepper
@@ -33,11 +34,20 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
     peppers = [Pepper.of(key) for key in (pepper_key(settings), settings.pepper_previous) if key is not None]
     store = Store(app, settings)
     keys = SigningKeys(store, Sealer(key_encryption_key(settings)), settings, clock)
-    feed = Feed(store, keys, settings, clock)
+    high_water = HighWater(store, settings.home / "high-water")
+    feed = Feed(store, high_water, keys, settings, clock)
     credentials = Credentials(store, feed, peppers[0], clock)
     catalogue = CatalogueService(store, feed, clock)
-    installation = Installation(store, keys, catalogue, credentials, peppers, clock)
-    return Services(store, peppers, keys, feed, credentials, catalogue, installation, AuditTrail(store))
+    installation = Installation(
+        store=store,
+        high_water=high_water,
+        keys=keys,
+        catalogue=catalogue,
+        credentials=credentials,
+        peppers=peppers,
+        clock=clock,
+    )
+    return Services(store, high_water, peppers, keys, feed, credentials, catalogue, installation, AuditTrail(store))
 
 
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
@@ -46,13 +56,13 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     install(app)
     clock = Ratchet(clock)
     services = create_services(app, settings, clock=clock)
-    issuing = Issuing(services.store, services.keys, services.peppers, settings, clock)
+    issuing = Issuing(services.store, services.high_water, services.keys, services.peppers, settings, clock)
     admission = Admission(services.store, services.keys, settings, clock)
     doors = (
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
         AdminApi(services.credentials, services.catalogue, admission, settings, clock),
-        Probes(Readiness(services.store, services.keys)),
+        Probes(Readiness(services.feed, services.keys)),
         TokenEndpoint(issuing, settings),
     )
     for door in doors:

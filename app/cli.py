@@ -87,6 +87,14 @@ def _installing(cli: click.Group, connect: Connect) -> None:
             done = connect(load()).installation.migrate()
         click.echo("The schema was brought up to date." if done else "The schema is up to date.")
 
+    @cli.command("accept-restore")
+    def accept_restore() -> None:
+        """Go on with a database that was restored from a backup: every token that is out ends."""
+        with _plainly():
+            reached = connect(load()).installation.accept_restore()
+        click.echo(f"Every token has ended; changes go on after {reached}.")
+        click.echo("Secrets, roles and restrictions are those of the backup: regenerate what was changed since.")
+
     @cli.command()
     @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
     @click.option("--email", help="E-mail address of the first operator.")

@@ -1,4 +1,4 @@
-"""Fixtures for every test: a server in this process (see `support/server.py`)."""
+"""Fixtures for every test: a server in this process (see `support/server.py`), a PostgreSQL (`support/postgres.py`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.server import Installed, Server, install, serving
+
+pytest_plugins = ["tests.support.postgres"]
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def read_body(request: Request, model: type[Read], kinds: tuple[str, ...]) -> Re
     raw = request.get_data(cache=False)
     if not raw and not any(field.is_required() for field in model.model_fields.values()):
         return check(model, {})
-    kind = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    kind = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip(" \t").lower()
     if kind not in kinds or request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise WrongContentType
     return check(model, parse(raw))

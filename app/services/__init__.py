@@ -12,6 +12,7 @@ from app.services.feed import Feed
 from app.services.installation import Installation
 from app.services.keys import SigningKeys
 from app.store import Store
+from app.store.high_water import HighWater
 from tokenserver.domain.secret import Pepper
 
 
@@ -20,6 +21,7 @@ class Services:
     """The use cases of this process, wired: what the command line and the doors are given."""
 
     store: Store
+    high_water: HighWater
     peppers: Sequence[Pepper]
     keys: SigningKeys
     feed: Feed

@@ -11,6 +11,7 @@ directly.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from app.services.keys import SigningKeys
 from app.settings import Settings
 from app.store import Store
 from app.store.feed import FLOOR, TOKEN, WINDOW, FeedRow
+from app.store.high_water import HighWater
 from app.store.signal import Signal
 from tokenserver.clock import Clock, monotonic
 from tokenserver.domain.generation import Floor
@@ -29,8 +31,11 @@ MOST_STATEMENTS_KEPT = 64
 
 
 class Feed:
-    def __init__(self, store: Store, keys: SigningKeys, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, high_water: HighWater, keys: SigningKeys, settings: Settings, clock: Clock
+    ) -> None:
         self._store = store
+        self._high_water = high_water
         self._keys = keys
         self._issuer = settings.issuer
         self._clock = clock
@@ -40,11 +45,16 @@ class Feed:
         self._signed: dict[tuple[int, int, int, str], str] = {}
 
     def last_seq(self) -> int:
+        """The number of the last change; raises WentBack when it is below one that this node has seen."""
         with self._store.reading() as tx:
-            return tx.feed.last_seq()
+            seq = tx.feed.last_seq()
+        self._high_water.see(seq)
+        return seq
 
     def changed(self) -> None:
         """A change of this process was committed."""
+        with contextlib.suppress(TokenServerError):
+            self.last_seq()
         self._watch.wake()
 
     def statement(self, after: int = 0, wait: float = 0.0) -> str:

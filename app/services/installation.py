@@ -12,7 +12,7 @@ could be proven.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
 from app.services.catalogue import ApiDraft, CatalogueService
@@ -21,12 +21,14 @@ from app.services.ids import new_id
 from app.services.keys import SigningKeys
 from app.settings import InvalidSettings
 from app.store import Store, Transaction
+from app.store.high_water import HighWater
 from app.store.schema import is_current, migrate
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
+from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import Pepper, Secret
 
@@ -57,7 +59,9 @@ class Bootstrapped:
 class Installation:
     def __init__(
         self,
+        *,
         store: Store,
+        high_water: HighWater,
         keys: SigningKeys,
         catalogue: CatalogueService,
         credentials: Credentials,
@@ -65,6 +69,7 @@ class Installation:
         clock: Clock,
     ) -> None:
         self._store = store
+        self._high_water = high_water
         self._keys = keys
         self._catalogue = catalogue
         self._credentials = credentials
@@ -83,6 +88,7 @@ class Installation:
     def prepare(self) -> Caller:
         """Make what is missing; returns the shell as a caller in the default organization."""
         with self._store.reading() as tx:
+            self._high_water.see(tx.feed.last_seq())
             organization = tx.organizations.first()
             if organization is not None and tx.keys.all() and self._pepper_is_known(tx):
                 return _shell(organization.id)
@@ -113,6 +119,29 @@ class Installation:
             tx.organizations.set_fact("admin_client_id", client_id)
             tx.audit.append(caller.did(Event.INSTALLATION_BOOTSTRAPPED, now, client_id, operator=operator))
         return Bootstrapped(caller.organization_id, operator, client_id, made.secret)
+
+    def accept_restore(self) -> int:
+        """Go on with a database that went back: end every token, above the number that was reached; returns it.
+
+        Resource servers remember floors of the lost changes. Each change lifts a generation by two at the most, so
+        that twice their number leaps over all of them; no number is used for two different sets of terms.
+        """
+        with self._store.writing() as tx:
+            now = self._clock()
+            found = tx.feed.last_seq()
+            reached = max(self._high_water.reached(), found)
+            leap = 2 * (reached - found) + 2
+            tx.credentials.leap(leap, now)
+            tx.feed.skip_to(reached)
+            organizations = tx.organizations.all()
+            for organization in organizations:
+                ended = replace(organization, generation=organization.generation.bumped(now, leap))
+                floors = ended.generation.floors_to_tell(organization.generation, now)
+                tx.organizations.save_generation(ended)
+                tx.feed.tell_floors(organization.id, reference(organization.id), floors, now)
+            for organization in organizations:
+                tx.audit.append(_shell(organization.id).did(Event.INSTALLATION_RESTORED, now, reached=reached))
+        return reached
 
     def _prepare_in(self, tx: Transaction) -> Caller:
         now = self._clock()

@@ -19,6 +19,7 @@ from app.services.group import Group, Place
 from app.services.keys import Ring, SigningKeys
 from app.settings import Settings
 from app.store import Store
+from app.store.high_water import HighWater
 from app.store.issuing import GroupTransaction, IssuingStore, Known
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Entry, Event
@@ -59,10 +60,15 @@ class IssuedToken:
 
 class Issuing:
     def __init__(
-        self, store: Store, keys: SigningKeys, peppers: Sequence[Pepper], settings: Settings, clock: Clock
+        self,
+        store: Store,
+        high_water: HighWater,
+        keys: SigningKeys,
+        peppers: Sequence[Pepper],
+        settings: Settings,
+        clock: Clock,
     ) -> None:
-        self._store = store
-        self._issuing = IssuingStore(store)
+        self._issuing = IssuingStore(store, high_water)
         self._keys = keys
         self._peppers = tuple(peppers)
         self._issuer = settings.issuer

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from app.services.feed import Feed
 from app.services.keys import SigningKeys
-from app.store import Store
 
 
 class Readiness:
-    def __init__(self, store: Store, keys: SigningKeys) -> None:
-        self._store = store
+    def __init__(self, feed: Feed, keys: SigningKeys) -> None:
+        self._feed = feed
         self._keys = keys
 
     def check(self) -> None:
         """Raise Unavailable unless the node can serve."""
-        self._store.ping()
+        self._feed.last_seq()
         self._keys.ring()

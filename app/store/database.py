@@ -3,7 +3,9 @@
 SQLite: WAL, foreign keys on, `synchronous=FULL` (a confirmed change survives a power cut), `BEGIN IMMEDIATE` for
 writes, so that the busy timeout helps. Within a process, writers queue in order of arrival (`FairLock`): the token
 endpoint's group transactions follow each other without a pause, and SQLite's own busy handler would let a change
-starve. PostgreSQL: read committed, rows locked where a number is taken; `synchronous_commit` stays on.
+starve. PostgreSQL: changes take their turn, too, whichever node makes them, by a lock on the head of their audit chain,
+which each of them needs in the end; so nothing can change between what a change has read and what it writes, and no two
+wait for each other. Reading is one snapshot; `synchronous_commit` stays on. The issuing of tokens queues for neither.
 
 A database that is locked, full or gone is `Unavailable` (503), at whichever statement it shows; nothing is
 half-written, because everything happens inside one transaction.
@@ -12,6 +14,7 @@ half-written, because everything happens inside one transaction.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -20,17 +23,17 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, event, select
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.settings import Settings
-from app.store.audit_log import AuditLog
+from app.store.audit_log import CHANGES, AuditLog
 from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
 from app.store.feed import FeedStore
-from app.store.models import Base
+from app.store.models import AuditChainRow, Base
 from app.store.organizations import OrganizationStore
 from app.store.signing_keys import SigningKeyStore
 from tokenserver.errors import Unavailable
@@ -38,7 +41,12 @@ from tokenserver.errors import Unavailable
 BUSY_MILLISECONDS = 1200
 """How long SQLite waits for another process's lock: a caller is answered within three seconds, whatever happens."""
 TURN_SECONDS = 1.5
-"""How long a writer waits for the writers of its own process."""
+"""How long a writer waits for the writers of its own process; on PostgreSQL, for anybody's lock."""
+IDLE_SECONDS = 10
+"""PostgreSQL ends a transaction whose node has said nothing for so long: a node that vanished must not hold a lock."""
+_READ_ONLY = "25006"
+
+logging.getLogger("sqlalchemy").setLevel(logging.WARNING)  # it would log every value that is read or written
 
 
 class StoreUnavailable(Unavailable):
@@ -99,8 +107,12 @@ class Store:
         extension.init_app(app)
         with app.app_context():
             self.engine: Engine = extension.engine
+        self._snapshots = self.engine
         if self.on_sqlite:
             _speak_sqlite(self.engine)
+        else:
+            _speak_postgres(self.engine)
+            self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self.write_turn: contextlib.AbstractContextManager[None] = (
             FairLock() if self.on_sqlite else contextlib.nullcontext()
         )
@@ -111,19 +123,16 @@ class Store:
         with self.write_turn, unavailable_when_broken():
             engine = self.engine.execution_options(begin="IMMEDIATE")
             with Session(engine, expire_on_commit=False) as session, session.begin():
+                if not self.on_sqlite:
+                    session.execute(select(AuditChainRow.seq).where(AuditChainRow.chain == CHANGES).with_for_update())
                 yield Transaction(session)
                 session.flush()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A transaction that sees one state and changes nothing."""
-        with unavailable_when_broken(), Session(self.engine, expire_on_commit=False) as session:
+        with unavailable_when_broken(), Session(self._snapshots, expire_on_commit=False) as session:
             yield Transaction(session)
-
-    def ping(self) -> None:
-        """Raise StoreUnavailable unless the database answers."""
-        with self.reading() as tx:
-            tx.session.execute(text("SELECT value FROM counter WHERE name = 'feed'")).one()
 
 
 @contextlib.contextmanager
@@ -157,13 +166,15 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
             "pool_size": settings.threads + settings.feed_waiters,
             "max_overflow": 8,
             "pool_timeout": 3,
+            "hide_parameters": True,
         }
     return {
         "pool_size": settings.threads,
         "max_overflow": 4,
         "pool_timeout": 3,
         "pool_pre_ping": True,
-        "connect_args": {"connect_timeout": 3, "application_name": "tokenserver"},
+        "hide_parameters": True,
+        "connect_args": {"connect_timeout": 3, "application_name": "tokenserver", "tcp_user_timeout": 10_000},
     }
 
 
@@ -183,6 +194,20 @@ def _speak_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+
+def _speak_postgres(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        limits = f"SET lock_timeout = '{TURN_SECONDS}s'; SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+        connection.execute(limits)
+        connection.commit()
+
+    @event.listens_for(engine, "handle_error")
+    def _leave_a_standby(context: ExceptionContext) -> None:
+        """After a failover, a connection to what is now a standby still answers, but will never write again."""
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
 
 
 __all__ = ["FairLock", "SQLAlchemyError", "Store", "StoreUnavailable", "Transaction", "unavailable_when_broken"]

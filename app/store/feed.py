@@ -57,6 +57,15 @@ class FeedStore:
             seq = self._append(organization_id, FLOOR, ref, floor.number, floor.effective_at, now)
         return seq
 
+    def skip_to(self, seq: int) -> None:
+        """Go on after `seq`: numbers that a lost future has used are never used again."""
+        self._session.execute(
+            update(CounterRow)
+            .where(CounterRow.name == "feed", CounterRow.value < seq)
+            .values(value=seq)
+            .execution_options(synchronize_session=False)
+        )
+
     def tell_revoked_key(self, organization_id: str, kid: str, now: float) -> int:
         return self._append(organization_id, KEY, kid, 0, int(now), now)
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.store.database import Store, StoreUnavailable, unavailable_when_broken
+from app.store.high_water import HighWater
 from app.store.rows import grants_from, networks_from, roles_from
 from tokenserver.domain.audit import Entry, Head, Line, chained
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
@@ -42,7 +43,7 @@ _SELECT = f"""
     LEFT JOIN last_use u ON u.secret_id = s.id
     WHERE c.deleted_at IS NULL AND c.client_id
 """  # noqa: S608  the text is all ours; values are bound
-_CATALOGUE = "SELECT value FROM counter WHERE name = 'catalogue'"
+_COUNTERS = "SELECT value FROM counter WHERE name IN ('catalogue', 'feed') ORDER BY name"
 _NETWORKS = "SELECT ranges FROM network_list WHERE digest = {0}"
 _INSERT = "INSERT INTO audit_event (chain, seq, organization_id, at, line, hash) VALUES "
 _HEAD = """
@@ -77,8 +78,9 @@ class GroupTransaction:
 class IssuingStore:
     """One per process. `group` is called by one thread at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, high_water: HighWater) -> None:
         self._store = store
+        self._high_water = high_water
         self._mark = "?" if store.on_sqlite else "%s"
         self._connection: Any = None
         self._head = Head("")
@@ -92,7 +94,9 @@ class IssuingStore:
             cursor = connection.cursor()
             if self._store.on_sqlite:
                 cursor.execute("BEGIN IMMEDIATE")
-            work = GroupTransaction(self._select(cursor, client_ids), self._catalogue_version(cursor))
+            (catalogue_version,), (seq,) = cursor.execute(_COUNTERS).fetchall()
+            self._high_water.see(seq)
+            work = GroupTransaction(self._select(cursor, client_ids), catalogue_version)
             yield work
             head = self._remember(cursor, work)
             if self._store.on_sqlite:
@@ -111,7 +115,7 @@ class IssuingStore:
         except BaseException as fault:
             self._abandon()
             driver = self._store.engine.dialect.loaded_dbapi
-            if isinstance(fault, driver.OperationalError | driver.InterfaceError):
+            if isinstance(fault, driver.OperationalError | driver.InterfaceError | driver.InternalError):
                 raise StoreUnavailable(detail=str(fault)) from fault
             raise
 
@@ -120,9 +124,6 @@ class IssuingStore:
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.invalidate()
-
-    def _catalogue_version(self, cursor: Any) -> int:
-        return int(cursor.execute(_CATALOGUE).fetchone()[0])
 
     def _select(self, cursor: Any, client_ids: Sequence[str]) -> dict[str, Known]:
         if not client_ids:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import InstallationRow, OperatorRow, OrganizationRow
@@ -18,6 +18,23 @@ class OrganizationStore:
         """The default organization: the oldest one."""
         row = self._session.scalars(select(OrganizationRow).order_by(OrganizationRow.created_at).limit(1)).first()
         return None if row is None else organization_from(row)
+
+    def all(self) -> list[Organization]:
+        return [organization_from(row) for row in self._session.scalars(select(OrganizationRow))]
+
+    def save_generation(self, organization: Organization) -> None:
+        generation = organization.generation
+        self._session.execute(
+            update(OrganizationRow)
+            .where(OrganizationRow.id == organization.id)
+            .values(
+                gen_current=generation.current,
+                gen_floor=generation.floor,
+                gen_next_floor=generation.next_floor,
+                gen_next_floor_at=generation.next_floor_at,
+            )
+            .execution_options(synchronize_session=False)
+        )
 
     def get(self, organization_id: str) -> Organization | None:
         row = self._session.get(OrganizationRow, organization_id)

@@ -25,6 +25,7 @@ def pages(api, path, limit):
             assert link is None
             return
         told = re.fullmatch(r'<https://auth\.example\.com(/[!-~]+)>; rel="next"', link)
+        assert told is not None
         at = told[1]
         assert f"cursor={answer.json['next']}" in at
         assert f"limit={limit}" in at

@@ -23,7 +23,7 @@ def verifier(issuer):
     return issuer.verifier()
 
 
-@pytest.fixture(params=CALLS.values(), ids=CALLS.keys())
+@pytest.fixture(params=list(CALLS.values()), ids=list(CALLS))
 def call(request):
     """One of the two middlewares."""
     return request.param

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,33 +14,11 @@ import pytest
 
 from tests.support.callers import ANYBODY, Request, bearer, by_asgi, by_wsgi, in_loop
 from tests.support.forgeries import with_header
+from tests.support.transports import Gate, RealTime
 from tokenserver.resource.patience import MOST_WAITING
-from tokenserver.resource.testing import FakeClock, FakeIssuer
+from tokenserver.resource.testing import FakeIssuer
 
 ROOT = Path(__file__).parents[2]
-
-
-class RealTime(FakeClock):
-    def __call__(self):
-        return time.time()
-
-    def monotonic(self):
-        return time.monotonic()
-
-
-class Gate:
-    """A transport that answers only while it is open."""
-
-    def __init__(self, issuer):
-        self.issuer = issuer
-        self.opened = threading.Event()
-        self.entered = threading.Event()
-
-    def __call__(self, *asked):
-        self.entered.set()
-        if not self.opened.wait(20):
-            raise TimeoutError
-        return self.issuer.fetch(*asked)
 
 
 @pytest.fixture
@@ -207,16 +184,20 @@ def test_the_thread_survives_whatever_the_transport_does(issuer, threaded):
 def run(program):
     """In a process of its own, because it forks."""
     text = textwrap.dedent(program)
-    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    told = [sys.executable, "-c", text]
+    done = subprocess.run(told, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["ok"]), done.stdout + done.stderr
 
 
 PREAMBLE = """
     import os, sys, threading
-    from tests.resource.test_background import RealTime, Gate, threads_of_ours
+    from tests.support.transports import Gate, RealTime
     from tests.support.callers import ANYBODY, bearer, by_asgi, by_wsgi
     from tokenserver.resource.testing import FakeIssuer
     issuer = FakeIssuer(clock=RealTime())
+
+    def threads_of_ours():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("tokenserver-")]
 
     def in_child(scenario):
         pid = os.fork()

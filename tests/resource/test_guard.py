@@ -13,6 +13,7 @@ from tests.support.callers import ANYBODY, CALLS, Request, bearer, by_asgi, by_w
 from tests.support.forgeries import FORGERIES, MALFORMED, NO_TOKEN, with_header
 from tests.support.tokens import base64url
 from tokenserver.resource import Guard, Require
+from tokenserver.resource.answers import Refusal
 from tokenserver.resource.guard import Presented
 from tokenserver.resource.testing import FakeIssuer
 
@@ -127,7 +128,7 @@ def test_every_scope_is_required_and_compared_whole(scopes, issuer, verifier):
 
 def test_refusals_may_not_be_stored_and_say_nothing_of_the_request(issuer, verifier):
     for require in (ANYBODY, Require(roles={"another"})):
-        for values in (["Bearer <script>alert(1)</script>"], [f"Bearer {issuer.token(client_id='tsc_secretive')}x"], []):
+        for values in (["Bearer <script>"], [f"Bearer {issuer.token(client_id='tsc_secretive')}x"], []):
             answer = both(verifier, require, Request(values, path="/<script>"))
             assert answer.headers["cache-control"] == "no-store"
             assert answer.headers["content-type"] == "application/json"
@@ -192,7 +193,7 @@ def test_a_guard_without_a_requirement_cannot_be_made(require, verifier):
         Guard(verifier, require)
 
 
-# --- whatever the bytes -------------------------------------------------------------------------------------------------
+# --- whatever the bytes -----------------------------------------------------------------------------------------------
 
 
 ISSUER = FakeIssuer()
@@ -218,6 +219,7 @@ HEADER = st.one_of(
 @given(st.lists(HEADER, max_size=3), TEXT, st.lists(st.tuples(st.sampled_from(["forwarded", "x-forwarded-for"]), TEXT)))
 def test_no_bytes_raise_and_none_pass(values, peer, forwarded):
     outcome = GUARD.check(Presented(values, peer, forwarded, "GET", "/"))
+    assert isinstance(outcome, Refusal)
     assert outcome.status in {400, 401}
 
 
@@ -236,10 +238,10 @@ def test_a_token_with_any_character_changed_is_refused(data):
     changed = token[:at] + other + token[at + 1 :]
     outcome = GUARD.check(Presented((f"Bearer {changed}",), "192.0.2.1"))
     # the last character of a signature of 64 bytes carries four bits that mean nothing
-    assert not hasattr(outcome, "client_id") or at == len(token) - 1
+    assert isinstance(outcome, Refusal) or at == len(token) - 1
 
 
-# --- silence ------------------------------------------------------------------------------------------------------------
+# --- silence ----------------------------------------------------------------------------------------------------------
 
 
 def test_no_token_reaches_a_log(issuer, verifier, caplog):

@@ -59,7 +59,7 @@ def test_suspending_an_organization_ends_all_of_its_tokens(issuer, clock, status
 
 
 def test_one_token_can_be_ended_alone(issuer, clock, status_of):
-    ended, other = issuer.token(token_id="a"), issuer.token(token_id="b")  # noqa: S106  names, not secrets
+    ended, other = issuer.token(token_id="a"), issuer.token(token_id="b")
     assert status_of(ended) == 200
     issuer.revoke_token("a")
     clock.advance(1)
@@ -67,7 +67,7 @@ def test_one_token_can_be_ended_alone(issuer, clock, status_of):
 
 
 def test_another_spelling_of_a_token_that_has_ended_has_ended_too(issuer, clock, status_of):
-    token = issuer.token(token_id="a")  # noqa: S106  a name, not a secret
+    token = issuer.token(token_id="a")
     issuer.revoke_token("a")
     clock.advance(1)
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -77,7 +77,7 @@ def test_another_spelling_of_a_token_that_has_ended_has_ended_too(issuer, clock,
 
 
 def test_the_strictest_of_all_sources_decides(issuer, clock, status_of):
-    token = issuer.token(token_id="a", client_id="tsc_a")  # noqa: S106  a name, not a secret
+    token = issuer.token(token_id="a", client_id="tsc_a")
     issuer.rotate("tsc_a", grace_seconds=600)
     issuer.suspend("org_else")
     issuer.revoke_token("b")

@@ -74,11 +74,18 @@ def test_a_second_look_at_the_same_statement_makes_it_no_younger():
     assert again.born_at == known.born_at
 
 
+@pytest.mark.parametrize("older", [0.001, 1, 5])
+def test_an_answer_from_a_cache_that_is_no_news_is_passed_over(older):
+    known = told(Known(), FIRST)
+    assert told(known, replace(FIRST, issued_at=NOW - older), ticks=1001.0) is known
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"seq": 4}, "back in seq"),
-        ({"issued_at": NOW - 0.001}, "back in time"),
+        ({"issued_at": NOW - 5.001}, "back in time"),
+        ({"issued_at": NOW - 0.001, "seq": 6}, "back in time"),
         ({"issued_at": NOW + 30.1}, "from the future"),
         ({"since": 6, "seq": 7}, "gap"),
     ],
@@ -111,6 +118,7 @@ def test_a_key_that_stays_stays_the_same_object_and_another_under_its_name_is_an
     first, second = new_signing_key("ES256").verifying, new_signing_key("ES256").verifying
     known = Known().with_keys({"a": first})
     same = verifying_key({**first.jwk, "kid": first.kid})
+    assert same is not None
     assert known.with_keys({"a": same}).keys["a"] is first
     assert known.with_keys({"a": second}).keys["a"] is second
     assert known.with_keys({"b": second}).keys == {"b": second}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.callers import ANYBODY
@@ -23,15 +25,17 @@ def test_any_caller_goes_with_nothing_else():
 
 @pytest.mark.parametrize("what", ["roles", "scopes"])
 def test_a_bare_text_is_not_taken_for_a_set_of_letters(what):
+    given: Any = {what: "cloud_admin"}
     with pytest.raises(TypeError, match=rf"write {what}={{'cloud_admin'}}"):
-        Require(**{what: "cloud_admin"})
+        Require(**given)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "reports:read reports:write", 'a"b', "a\nb", "ä", "x" * 101])
 @pytest.mark.parametrize("what", ["roles", "scopes"])
 def test_a_name_that_no_token_can_hold_is_refused(what, name):
+    given: Any = {what: {name}}
     with pytest.raises(ValueError, match=f"each of {what}"):
-        Require(**{what: {name}})
+        Require(**given)
 
 
 def test_an_unknown_policy_is_refused_with_the_known_ones():
@@ -59,4 +63,4 @@ def test_a_requirement_is_a_value():
     assert Require({"a"}, {"b"}) == Require(roles=["a"], scopes=["b"])
     assert len({Require({"a"}), Require(["a", "a"])}) == 1
     with pytest.raises(AttributeError):
-        Require({"a"}).roles = frozenset()
+        Require({"a"}).roles = frozenset()  # type: ignore[misc]

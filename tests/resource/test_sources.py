@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.callers import ANYBODY, bearer
 from tests.support.forgeries import with_header
+from tests.support.transports import Witness
 from tokenserver.resource.testing import FakeIssuer
 from tokenserver.tokens.jws import Signer
 from tokenserver.tokens.statements import GENERATIONS
@@ -20,8 +21,8 @@ def status_of(verifier, call):
 
 
 def test_the_first_request_brings_everything_and_later_ones_only_what_changed(issuer, clock):
-    asked = []
-    verifier = issuer.verifier(fetch=lambda url, *rest: asked.append(url) or issuer.fetch(url, *rest))
+    witness = Witness(issuer)
+    verifier = issuer.verifier(fetch=witness)
     issuer.regenerate()
     verifier.refresh()
     issuer.regenerate()
@@ -29,7 +30,7 @@ def test_the_first_request_brings_everything_and_later_ones_only_what_changed(is
     verifier.refresh()
     verifier.refresh()
     base = "https://auth.example.com"
-    assert asked == [
+    assert [asked.url for asked in witness.asked] == [
         f"{base}/.well-known/oauth-authorization-server",
         f"{base}/.well-known/jwks.json",
         f"{base}/oauth/generations",
@@ -79,7 +80,7 @@ NOT_BELIEVED = {
     "of another issuer": statement_of_another_issuer,
     "signed by another issuer": lambda issuer: FakeIssuer().statement(),
     "an access token": lambda issuer: issuer.token(),
-    "of another type": lambda issuer: with_header(typ="JWT")(issuer),
+    "of another type": with_header(typ="JWT"),
     "no signed text": lambda issuer: "<html>",
     "empty": lambda issuer: " ",
 }
@@ -232,13 +233,13 @@ def test_the_key_set_is_read_again_as_often_as_it_says_within_bounds(stated, sec
 
 
 def test_asking_for_an_unknown_key_looks_past_caches(issuer, verifier):
-    headers = []
-    verifier = issuer.verifier(fetch=lambda url, sent, timeout: headers.append(sent) or issuer.fetch(url, sent, timeout))
+    witness = Witness(issuer)
+    verifier = issuer.verifier(fetch=witness)
     verifier.refresh()
-    assert not [sent for sent in headers if "Cache-Control" in sent]
+    assert not [asked for asked in witness.asked if "Cache-Control" in asked.headers]
     issuer.rotate_key()
     verifier.verify(issuer.token(), ANYBODY)
-    assert headers[-1]["Cache-Control"] == "no-cache"
+    assert witness.asked[-1].headers["Cache-Control"] == "no-cache"
 
 
 def test_a_statement_under_a_brand_new_key_is_believed_at_once(issuer, clock, verifier):
@@ -272,7 +273,9 @@ def test_failing_polls_slow_down_but_never_below_the_staleness_bound(issuer, clo
     assert 12 <= polls_in(60, issuer, verifier, clock) <= 25  # a pause of 2.5 to 5 s
 
 
-@pytest.mark.parametrize(("retry_after", "polls"), [("7", range(7, 10)), ("86400", range(5, 8)), ("soon", range(12, 30))])
+@pytest.mark.parametrize(
+    ("retry_after", "polls"), [("7", range(7, 10)), ("86400", range(5, 8)), ("soon", range(12, 30))]
+)
 def test_retry_after_is_heeded_within_limits(retry_after, polls, issuer, clock, verifier):
     verifier.refresh()
     issuer.answers(503, headers={"Retry-After": retry_after})
@@ -296,14 +299,12 @@ def test_a_wait_that_brings_news_asks_again_at_once_but_not_without_limit(issuer
 
 
 def test_wait_is_asked_for_within_the_bounds_of_the_issuer_and_of_staleness(issuer):
-    asked = []
-    verifier = issuer.verifier(
-        wait=60, max_staleness=40, fetch=lambda url, *rest: asked.append((url, rest[-1])) or issuer.fetch(url, *rest)
-    )
+    witness = Witness(issuer)
+    verifier = issuer.verifier(wait=60, max_staleness=40, fetch=witness)
     verifier.refresh()
     verifier.refresh()
-    url, timeout = asked[-1]
-    assert (url.partition("?")[2], timeout) == ("after=0&wait=20", 25)
+    asked = witness.asked[-1]
+    assert (asked.url.partition("?")[2], asked.timeout) == ("after=0&wait=20", 25)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -339,7 +340,7 @@ def test_becoming_stale_and_well_again_is_logged(issuer, clock, verifier, caplog
 
 
 def test_a_transport_that_raises_anything_at_all_is_an_issuer_that_is_down(issuer, clock, caplog):
-    secret = "eyJhbGciOi"  # noqa: S105  stands for a token
+    secret = "eyJhbGciOi"  # stands for a token
 
     def fetch(*_):
         raise KeyError(secret)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from wsgiref.validate import validator
 
 import pytest
 
 from tests.support.callers import ANYBODY
+from tokenserver.resource import Require
 from tokenserver.resource.wsgi import PRINCIPAL, TokenMiddleware
 
 
 def environ(**more):
-    import io
-
     return {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -33,6 +33,13 @@ def environ(**more):
     }
 
 
+def start(middleware, environ):
+    """What the middleware started the response with, and the response itself."""
+    started = []
+    answer = middleware(environ, lambda *args: started.append(args))
+    return *started[0][:2], answer
+
+
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [environ[PRINCIPAL].client_id.encode()]
@@ -41,17 +48,19 @@ def app(environ, start_response):
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_the_middleware_keeps_to_the_letter_of_wsgi(method, issuer, verifier):
     guarded = validator(TokenMiddleware(validator(app), verifier, ANYBODY))
-    started = []
-    for headers in ({}, {"HTTP_AUTHORIZATION": f"Bearer {issuer.token()}"}):
-        answer = guarded(environ(REQUEST_METHOD=method, **headers), lambda *args: started.append(args[0]))
+    for headers, expected in (
+        ({}, "401 Unauthorized"),
+        ({"HTTP_AUTHORIZATION": f"Bearer {issuer.token()}"}, "200 OK"),
+    ):
+        status, _, answer = start(guarded, environ(REQUEST_METHOD=method, **headers))
         list(answer)
         answer.close()
-    assert started == ["401 Unauthorized", "200 OK"]
+        assert status == expected
 
 
 def test_a_principal_that_somebody_else_wrote_is_removed(verifier):
     spoofed = environ(**{PRINCIPAL: "an impostor", "HTTP_TOKENSERVER_PRINCIPAL": "another"})
-    TokenMiddleware(app, verifier, ANYBODY)(spoofed, lambda *_: None)
+    start(TokenMiddleware(app, verifier, ANYBODY), spoofed)
     assert PRINCIPAL not in spoofed
 
 
@@ -68,19 +77,14 @@ def test_a_principal_that_somebody_else_wrote_is_removed(verifier):
 def test_a_token_anywhere_else_is_no_token(place, issuer, verifier):
     token = issuer.token()
     asked = environ(**{name: text.format(token=token) for name, text in place.items()})
-    started = []
-    TokenMiddleware(app, verifier, ANYBODY)(asked, lambda *args: started.append(args))
-    assert started[0][0] == "401 Unauthorized"
-    assert ("WWW-Authenticate", 'Bearer realm="https://api.example.com"') in started[0][1]
+    status, headers, _ = start(TokenMiddleware(app, verifier, ANYBODY), asked)
+    assert status == "401 Unauthorized"
+    assert ("WWW-Authenticate", 'Bearer realm="https://api.example.com"') in headers
 
 
 def test_a_middleware_inside_another_asks_for_more(issuer, verifier):
-    from tokenserver.resource import Require
-
     inner = TokenMiddleware(app, verifier, Require(roles={"cloud_admin"}))
     outer = TokenMiddleware(inner, verifier, ANYBODY)
-    started = []
-    for roles in (set(), {"cloud_admin"}):
+    for roles, expected in ((set(), "403 Forbidden"), ({"cloud_admin"}, "200 OK")):
         asked = environ(HTTP_AUTHORIZATION=f"Bearer {issuer.token(roles=roles)}")
-        outer(asked, lambda *args: started.append(args[0]))
-    assert started == ["403 Forbidden", "200 OK"]
+        assert start(outer, asked)[0] == expected

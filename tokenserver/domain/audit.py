@@ -40,6 +40,7 @@ class Event(StrEnum):
     CREDENTIAL_REVOKED = "credential:revoked"
     CREDENTIAL_UPDATED = "credential:updated"
     INSTALLATION_BOOTSTRAPPED = "installation:bootstrapped"
+    INSTALLATION_RESTORED = "installation:restored"
     ROLE_CREATED = "role:created"
     ROLE_DELETED = "role:deleted"
     ROLE_UPDATED = "role:updated"

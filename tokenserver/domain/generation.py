@@ -82,11 +82,12 @@ class Generation:
         """One new secret, and every token that is out dies; an open grace period ends with it."""
         return _single(self.current + 1)
 
-    def bumped(self, now: float) -> Generation:
-        """The secrets stay, and every token that is out dies."""
+    def bumped(self, now: float, by: int = 1) -> Generation:
+        """The secrets stay, and every token that is out dies; `by` more numbers than needed may be passed over."""
         if not self.in_grace(now):
-            return _single(self.current + 1)
-        return replace(self, floor=self.current + 1, current=self.current + 2, next_floor=self.current + 2)
+            return _single(self.current + by)
+        following = self.current + by + 1
+        return replace(self, floor=self.current + by, current=following, next_floor=following)
 
     def rotated(self, now: float, grace_seconds: int) -> Generation:
         """A new secret beside the old one, which goes on until the grace period ends. Nothing dies early."""

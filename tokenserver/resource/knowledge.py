@@ -5,7 +5,9 @@ a known key and its issuer (`tokens.statements`):
 
 1. A key that is known to be revoked is believed no more, whatever it signs. The statement that revokes its own key is
    believed once more, because it can only make things stricter.
-2. Neither `seq` nor `iat` ever goes back. The same ones again are no news, and make nothing any fresher.
+2. Neither `seq` nor `iat` ever goes back. The same ones again are no news, and make nothing any fresher; neither does
+   a statement with the same `seq` that is a few seconds older, as caches and nodes with different clocks send it. It
+   is passed over, which is no failure.
 3. `iat` is at most the staleness bound ahead of our clock.
 4. `since` is not beyond what is known: a gap could hide an ending. The first statement must tell the whole window.
 5. Nothing that was learned is forgotten, but for floors that moved over `window` seconds ago *by the issuer's own
@@ -27,6 +29,9 @@ from tokenserver.tokens.keys import VerifyingKey
 from tokenserver.tokens.statements import Statement
 
 NEVER: Final = float("-inf")
+PASSED_OVER: Final = 5
+"""Seconds that a statement without news may be older than the newest one."""
+
 PRUNED_EVERY: Final = 60
 """Seconds: pruning copies what is kept, and an ending that is kept a little longer does no harm."""
 
@@ -71,6 +76,8 @@ class Known:
 
     def with_statement(self, told: Statement, *, wall: float, ticks: float, tolerance: float) -> Known:
         """What is known once `told` was received at those readings of our clocks; raises NotBelieved (rules 2 to 4)."""
+        if told.seq == self.seq and 0 < self.issued_at - told.issued_at <= PASSED_OVER:
+            return self
         self._refuse_what_goes_back(told)
         if told.issued_at > max(wall, self.lead + ticks) + tolerance:
             raise NotBelieved("the statement is from the future: the clock here is behind, or the issuer's is ahead")

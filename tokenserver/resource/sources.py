@@ -124,10 +124,10 @@ class Sources:
     def run_errands(self) -> None:
         """Fetch what requests have asked for."""
         with self._running_errands:
-            begun = self.key_wishes.begin()
-            if begun is not None:
+            names = self.key_wishes.begin()
+            if names:
                 found = self._tried("keys", lambda: self._load_keys(fresh=True))
-                self.key_wishes.end(begun[1], self.known.keys if found else None, self._time.ticks())
+                self.key_wishes.end(names, self.known.keys if found else None, self._time.ticks())
             for digest in self.list_wishes.begin():
                 found = self._tried("networks", lambda digest=digest: self._load_list(digest))  # type: ignore[misc]
                 self.list_wishes.end(digest, self._time.ticks(), found=found)

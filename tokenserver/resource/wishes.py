@@ -62,13 +62,13 @@ class KeyWishes:
         with self._lock:
             return self._may_fetch(ticks)
 
-    def begin(self) -> tuple[Attempt, frozenset[str]] | None:
-        """The attempt that is waited for, and the names that this fetch answers for."""
+    def begin(self) -> frozenset[str]:
+        """The names that the fetch which begins now answers for; none if nobody waits."""
         with self._lock:
             if self._attempt is None:
-                return None
+                return frozenset()
             names, self._names = frozenset(self._names), set()
-            return self._attempt, names
+            return names
 
     def end(self, names: frozenset[str], found: Container[str] | None, ticks: float) -> None:
         """The fetch brought `found`, or failed (None)."""

@@ -6,6 +6,8 @@ Revises:
 
 from __future__ import annotations
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -199,6 +201,8 @@ def upgrade() -> None:
     op.bulk_insert(counter, [{"name": "feed", "value": 0}, {"name": "catalogue", "value": 1}])
     chain = sa.table("audit_chain", sa.column("chain"), sa.column("seq"), sa.column("hash"))
     op.bulk_insert(chain, [{"chain": "changes", "seq": 0, "hash": "0" * 64}])
+    installation = sa.table("installation", sa.column("name"), sa.column("value"))
+    op.bulk_insert(installation, [{"name": "installation_id", "value": secrets.token_hex(16)}])
 
 
 def downgrade() -> None:
