@@ -48,6 +48,9 @@ class HighWater:
             return
         with self._lock:
             seen = self.reached() if self._seen is None else self._seen
+            if seq < seen:  # it may have been read before the change that we know was committed: look again
+                with self._store.reading() as tx:
+                    seq = tx.feed.last_seq()
             if seq < seen:
                 raise WentBack(seq, seen)
             self._seen = seq

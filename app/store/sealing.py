@@ -69,7 +69,10 @@ def _kept_in(path: Path) -> bytes:
         _make(path)
     if path.stat().st_mode & 0o077:
         raise InvalidSettings(f"{path} can be read by others: chmod 600 it")
-    key = base64.b64decode(path.read_text(encoding="ascii"))
+    try:
+        key = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except ValueError:
+        key = b""
     if len(key) < 32:
         raise InvalidSettings(f"{path} is damaged: restore it from a backup")
     return key
@@ -89,3 +92,8 @@ def _make(path: Path) -> None:
         return
     finally:
         draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # what is sealed or hashed under the key must not be on the disk before it
+    finally:
+        os.close(folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import re
 import selectors
 import socket
@@ -54,7 +55,7 @@ class Load:
 
 def percentile(ordered: Sequence[float], share: float) -> float:
     """Of sorted values: the smallest that at least `share` of them do not exceed."""
-    return ordered[max(0, min(len(ordered) - 1, -int(-share * len(ordered) // 1) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def drive(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:

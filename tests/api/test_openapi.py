@@ -153,4 +153,5 @@ def test_a_server_does_not_describe_itself_before_it_is_asked(installed, tmp_pat
 
 
 def door_of(server: Server) -> Any:
-    return server.app.view_functions["openapi"].__self__  # type: ignore[attr-defined]  # a bound method
+    view: Any = server.app.view_functions["openapi"]
+    return view.__self__

