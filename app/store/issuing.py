@@ -4,9 +4,8 @@ Requests that wait at the same moment share one transaction: one SELECT of their
 their audit lines, one commit, which is on disk before any of them is answered. The generation is read in the
 transaction that records the token, so that no token is minted on terms that a confirmed change has ended.
 
-This file speaks to the driver directly: on this path the query compiler costs more than the query. Its SQL is plain,
-and its two dialects differ in three statements. After any failure the connection is thrown away and a new chain
-begun, since a commit whose reply was lost may or may not have happened, and a chain must never fork.
+After any failure the connection is thrown away and a new chain begun, since a commit whose reply was lost may or may
+not have happened, and a chain must never fork. The statements are in `issuing_sql`.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import Any
 
 from app.store.database import Store, StoreUnavailable, unavailable_when_broken
 from app.store.high_water import HighWater
+from app.store.issuing_sql import Dialect, Postgres, Row, Sqlite
 from app.store.rows import grants_from, networks_from, roles_from
 from tokenserver.domain.audit import Entry, Head, Line, chained
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
@@ -28,32 +28,6 @@ from tokenserver.domain.grant import Organization
 from tokenserver.domain.restrictions import AllowedIPs, Restrictions
 
 MOST_NETWORK_LISTS = 64
-
-_COLUMNS = """
-    c.client_id, c.organization_id, c.name, c.project, c.environment, c.roles, c.grants, c.allowed_ips,
-    c.token_lifetime, c.expires_at, c.gen_current, c.gen_floor, c.gen_next_floor, c.gen_next_floor_at,
-    c.disabled_at, c.revoked_at, c.created_at, c.version,
-    o.gen_current, o.gen_floor, o.gen_next_floor, o.gen_next_floor_at, o.suspended_at,
-    s.id, s.digest, s.pepper_id, s.state, s.expires_at, u.at
-"""
-_SELECT = f"""
-    SELECT {_COLUMNS} FROM credential c
-    JOIN organization o ON o.id = c.organization_id
-    JOIN credential_secret s ON s.client_id = c.client_id AND s.state <> 'ended'
-    LEFT JOIN last_use u ON u.secret_id = s.id
-    WHERE c.deleted_at IS NULL AND c.client_id
-"""  # noqa: S608  the text is all ours; values are bound
-_COUNTERS = "SELECT value FROM counter WHERE name IN ('catalogue', 'feed') ORDER BY name"
-_NETWORKS = "SELECT ranges FROM network_list WHERE digest = {0}"
-_INSERT = "INSERT INTO audit_event (chain, seq, organization_id, at, line, hash) VALUES "
-_HEAD = """
-    INSERT INTO audit_chain (chain, seq, hash) VALUES ({0}, {0}, {0})
-    ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
-"""
-_LAST_USE = """
-    INSERT INTO last_use (secret_id, at, address) VALUES ({0}, {0}, {0})
-    ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
-"""
 
 
 @dataclass(slots=True)
@@ -81,28 +55,22 @@ class IssuingStore:
     def __init__(self, store: Store, high_water: HighWater) -> None:
         self._store = store
         self._high_water = high_water
-        self._mark = "?" if store.on_sqlite else "%s"
+        self._sql: Dialect = Sqlite() if store.on_sqlite else Postgres()
         self._connection: Any = None
         self._head = Head("")
         self._networks: dict[str, AllowedIPs] = {}
-        self._row = f"({', '.join([self._mark] * 6)})"
 
     @contextlib.contextmanager
     def group(self, client_ids: Sequence[str]) -> Iterator[GroupTransaction]:
         """One transaction: what is left in it on leaving is on disk afterwards, or StoreUnavailable is raised."""
         with self._store.write_turn, unavailable_when_broken(), self._own_connection() as connection:
-            cursor = connection.cursor()
-            if self._store.on_sqlite:
-                cursor.execute("BEGIN IMMEDIATE")
-            (catalogue_version,), (seq,) = cursor.execute(_COUNTERS).fetchall()
+            rows, catalogue_version, seq = self._sql.read(connection, client_ids)
             self._high_water.see(seq)
-            work = GroupTransaction(self._select(cursor, client_ids), catalogue_version)
+            work = GroupTransaction(self._grouped(connection, rows), catalogue_version)
             yield work
-            head = self._remember(cursor, work)
-            if self._store.on_sqlite:
-                cursor.execute("COMMIT")
-            else:
-                connection.commit()
+            lines = list(_chain(work.entries, self._head))
+            head = lines[-1][0].head if lines else self._head
+            self._sql.write(connection, lines, head, work.uses)
             self._head = head
 
     @contextlib.contextmanager
@@ -115,7 +83,7 @@ class IssuingStore:
         except BaseException as fault:
             self._abandon()
             driver = self._store.engine.dialect.loaded_dbapi
-            if isinstance(fault, driver.OperationalError | driver.InterfaceError | driver.InternalError):
+            if isinstance(fault, driver.OperationalError | driver.InterfaceError):
                 raise StoreUnavailable(detail=str(fault)) from fault
             raise
 
@@ -125,29 +93,22 @@ class IssuingStore:
             with contextlib.suppress(Exception):
                 connection.invalidate()
 
-    def _select(self, cursor: Any, client_ids: Sequence[str]) -> dict[str, Known]:
-        if not client_ids:
-            return {}
-        if self._store.on_sqlite:
-            marks = ", ".join("?" * len(client_ids))
-            rows = cursor.execute(f"{_SELECT} IN ({marks})", client_ids).fetchall()
-        else:
-            rows = cursor.execute(f"{_SELECT} = ANY(%s)", (list(client_ids),)).fetchall()
+    def _grouped(self, connection: Any, rows: Iterable[Row]) -> dict[str, Known]:
         known: dict[str, Known] = {}
         for row in rows:
             secret = CredentialSecret(row[23], bytes(row[24]), row[25], "", 0, SecretState(row[26]), row[27])
             there = known.get(row[0])
             if there is None:
-                there = known[row[0]] = self._known(cursor, row, secret)
+                there = known[row[0]] = self._known(connection, row, secret)
             else:
                 there.credential = replace(there.credential, secrets=(*there.credential.secrets, secret))
             if row[28] is not None:
                 there.last_use[secret.id] = row[28]
         return known
 
-    def _known(self, cursor: Any, row: Sequence[Any], secret: CredentialSecret) -> Known:
+    def _known(self, connection: Any, row: Row, secret: CredentialSecret) -> Known:
         restrictions = Restrictions(
-            networks_from(row[7], lambda digest: self._networks_of(cursor, digest)),
+            networks_from(row[7], lambda digest: self._networks_of(connection, digest)),
             roles_from(row[5]),
             grants_from(row[6]),
             row[8],
@@ -171,11 +132,11 @@ class IssuingStore:
         generation = Generation(row[18], row[19], row[20], row[21])
         return Known(credential, Organization(row[1], "", generation, row[22]))
 
-    def _networks_of(self, cursor: Any, digest: str) -> AllowedIPs:
+    def _networks_of(self, connection: Any, digest: str) -> AllowedIPs:
         """A long list of ranges; immutable under its digest, so that it may be remembered."""
         found = self._networks.get(digest)
         if found is None:
-            row = cursor.execute(_NETWORKS.format(self._mark), (digest,)).fetchone()
+            row = self._sql.networks(connection, digest)
             if row is None:
                 raise LookupError("a network list is missing")
             if len(self._networks) >= MOST_NETWORK_LISTS:
@@ -183,25 +144,9 @@ class IssuingStore:
             found = self._networks[digest] = AllowedIPs.from_normal_form(json.loads(row[0]))
         return found
 
-    def _remember(self, cursor: Any, work: GroupTransaction) -> Head:
-        head = self._head
-        if work.entries:
-            lines = list(_chain(work.entries, head))
-            values: list[Any] = []
-            for line, entry in zip(lines, work.entries, strict=True):
-                values += (head.chain, line.head.seq, entry.organization, int(entry.at), line.text, line.head.hash)
-            cursor.execute(_INSERT + ", ".join([self._row] * len(lines)), values)
-            head = lines[-1].head
-            cursor.execute(_HEAD.format(self._mark), (head.chain, head.seq, head.hash))
-        if work.uses:
-            # In one order on every node, so that two of them never wait for each other.
-            rows = [(secret_id, *use) for secret_id, use in sorted(work.uses.items())]
-            cursor.executemany(_LAST_USE.format(self._mark), rows)
-        return head
 
-
-def _chain(entries: Iterable[Entry], head: Head) -> Iterator[Line]:
+def _chain(entries: Iterable[Entry], head: Head) -> Iterator[tuple[Line, str, int]]:
     for entry in entries:
         line = chained(entry, head)
         head = line.head
-        yield line
+        yield line, entry.organization, int(entry.at)

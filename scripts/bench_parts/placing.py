@@ -18,6 +18,7 @@ class Placing:
     server: Cores = frozenset()
     generator: Cores = frozenset()
     database: Cores = frozenset()
+    everything: Cores = frozenset()
 
     @property
     def apart(self) -> bool:
@@ -35,10 +36,11 @@ def placing_here() -> Placing:
     """The first cores that this process may use."""
     if not hasattr(os, "sched_getaffinity"):
         return Placing()
-    first, *others = sorted(os.sched_getaffinity(0))
+    everything = frozenset(os.sched_getaffinity(0))
+    first, *others = sorted(everything)
     second = others[0] if others else first
     third = others[1] if len(others) > 1 else second
-    return Placing(frozenset({first}), frozenset({second}), frozenset({third}))
+    return Placing(frozenset({first}), frozenset({second}), frozenset({third}), everything)
 
 
 def stay_on(cores: Cores) -> None:

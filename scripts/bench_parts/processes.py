@@ -71,7 +71,7 @@ def python(module: str, *words: str) -> list[str]:
 def clean_environment(**given: str) -> dict[str, str]:
     """Ours without any setting of a token server, so that what is measured is what is said; `given` on top."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENSERVER_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "", **given}
+    return {**kept, "PYTHONPATH": str(ROOT), **given}
 
 
 def free_port() -> int:

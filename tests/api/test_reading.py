@@ -119,11 +119,17 @@ def test_a_body_that_does_not_tell_its_length_is_read(api, tmp_path):
 
 
 def test_a_body_over_the_limit_that_does_not_tell_its_length_is_refused(refusing, tmp_path):
-    (tmp_path / "body").write_bytes(b" " * (LARGEST_BODY + 1))
+    (tmp_path / "body").write_bytes(b'{"name": "r"}' + b" " * LARGEST_BODY)
     with (tmp_path / "body").open("rb") as body:
         more = {"input_stream": body, "content_type": "application/json"}
         terminated = {"wsgi.input_terminated": True}
         assert refusing.call("POST", "/v1/roles", environ_overrides=terminated, **more).status_code == 413
+
+
+def test_a_body_of_the_largest_size_is_taken(api):
+    body = b'{"name": "r"}'
+    answer = api.call("POST", "/v1/roles", data=body.ljust(LARGEST_BODY), content_type="application/json")
+    assert answer.status_code == 201
 
 
 def test_a_flood_of_faults_is_cut_and_counted(refusing):

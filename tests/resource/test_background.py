@@ -154,6 +154,15 @@ def test_a_loop_that_ends_while_it_waits_disturbs_nobody(issuer, threaded, caplo
     assert "callback" not in caplog.text
 
 
+def test_a_loop_of_another_kind_is_told_to_try_again(issuer, threaded):
+    gate = Gate(issuer)
+    verifier = threaded(fetch=gate)
+    with pytest.raises(StopIteration) as ended:  # driven by hand, as trio would
+        in_loop(verifier, ANYBODY, bearer(issuer.token())).send(None)
+    assert ended.value.value.status == 503
+    gate.opened.set()
+
+
 def test_stopping_ends_the_thread_and_starting_begins_again(issuer, threaded):
     verifier = threaded()
     with verifier:

@@ -62,8 +62,8 @@ class Workshop:
 
     @cached_property
     def issuing(self) -> Issuing:
-        services = self.services
-        return Issuing(services.store, services.keys, services.peppers, self.settings, self.clock)
+        own = self.services
+        return Issuing(own.store, own.high_water, own.keys, own.peppers, self.settings, self.clock)
 
     def prepare(self) -> Workshop:
         """Migrated, with an organization and a key."""

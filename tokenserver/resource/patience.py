@@ -43,6 +43,10 @@ class Patience:
 
         if attempt.done():
             return True
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # trio, say: the caller is told to try again shortly
+            return False
         if not self._places.acquire(blocking=False):
             return False
         done = asyncio.wrap_future(attempt)

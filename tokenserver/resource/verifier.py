@@ -2,6 +2,10 @@
 
 `sources` are kept fresh by a `background` thread, `judge` decides by what they know, and `cache` remembers what was
 proven. A verifier serves threads and event loops alike, starts by itself at the first request, and survives a fork.
+
+No request talks to the network: that is the background thread's work. Only what was never heard of (the first news
+after the start, a key that is new, a long list of addresses seen for the first time) lets a request wait for that
+thread, in a way that suits its server, for at most `patience`; and only a few at once.
 """
 
 from __future__ import annotations

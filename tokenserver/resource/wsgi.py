@@ -4,7 +4,8 @@
 
 The app finds the caller in `environ["tokenserver.principal"]`. Every request is checked, whatever its method (OPTIONS
 and HEAD included) and path; what is open to all is put beside the middleware and not inside it. Per route: see
-`require`. Apache's mod_wsgi passes the header on only with `WSGIPassAuthorization On`.
+`require`. Apache's mod_wsgi passes the header on only with `WSGIPassAuthorization On`, and uWSGI runs the thread that
+listens for news only with `enable-threads`.
 
 A WSGI server joins repeated headers with commas: for `Authorization` that is refused as malformed.
 """
@@ -12,15 +13,13 @@ A WSGI server joins repeated headers with commas: for `Authorization` that is re
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication
 
 from tokenserver.resource.answers import Refusal
 from tokenserver.resource.guard import Guard, Presented
 from tokenserver.resource.require import Require, RequireOf
 from tokenserver.resource.verifier import Verifier
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 PRINCIPAL = "tokenserver.principal"
 _PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}

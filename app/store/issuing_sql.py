@@ -1,0 +1,115 @@
+"""Which SQL does issuing speak? Plain statements for the driver: on this path a query compiler costs more than a query.
+
+Two dialects, one duty each: read the credentials of a group, and write what it leaves.
+
+The credentials are read *before* the version of the catalogue. On PostgreSQL each statement sees its own moment, and in
+this order whatever changes in between is a credential that was read too old, whose tokens are dead by their generation;
+the other way round it could be new generations on an old catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from tokenserver.domain.audit import Head, Line
+
+Row = Sequence[Any]
+Lines = Sequence[tuple[Line, str, int]]
+"""A line, its organization, and its time in whole seconds."""
+Uses = Mapping[str, tuple[int, str]]
+"""Secret ID to the time and address of its last use."""
+
+_SELECT = """
+    SELECT c.client_id, c.organization_id, c.name, c.project, c.environment, c.roles, c.grants, c.allowed_ips,
+        c.token_lifetime, c.expires_at, c.gen_current, c.gen_floor, c.gen_next_floor, c.gen_next_floor_at,
+        c.disabled_at, c.revoked_at, c.created_at, c.version,
+        o.gen_current, o.gen_floor, o.gen_next_floor, o.gen_next_floor_at, o.suspended_at,
+        s.id, s.digest, s.pepper_id, s.state, s.expires_at, u.at
+    FROM credential c
+    JOIN organization o ON o.id = c.organization_id
+    JOIN credential_secret s ON s.client_id = c.client_id AND s.state <> 'ended'
+    LEFT JOIN last_use u ON u.secret_id = s.id
+    WHERE c.deleted_at IS NULL AND c.client_id
+"""
+_COUNTERS = "SELECT value FROM counter WHERE name IN ('catalogue', 'feed') ORDER BY name"
+_INSERT = "INSERT INTO audit_event (chain, seq, organization_id, at, line, hash)"
+_UNNEST = "SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[])"
+_HEAD = """
+    INSERT INTO audit_chain (chain, seq, hash) VALUES ({0}, {0}, {0})
+    ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
+"""
+_LAST_USE = """
+    INSERT INTO last_use (secret_id, at, address) VALUES ({0}, {0}, {0})
+    ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
+"""
+_NETWORKS = "SELECT ranges FROM network_list WHERE digest = {0}"
+
+
+class Dialect(Protocol):
+    """What a database has to be told, and how."""
+
+    def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
+        """Begin; the rows of these credentials, the version of the catalogue, the last number of the feed."""
+
+    def networks(self, connection: Any, digest: str) -> Row | None:
+        """The long list of ranges under `digest`."""
+
+    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
+        """Write and commit."""
+
+
+class Sqlite:
+    """The write lock is taken at the beginning, so that one state is read and written."""
+
+    def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
+        connection.execute("BEGIN IMMEDIATE")
+        marks = ", ".join("?" * len(client_ids))
+        rows = connection.execute(f"{_SELECT} IN ({marks})", client_ids).fetchall() if client_ids else []
+        (catalogue,), (feed,) = connection.execute(_COUNTERS).fetchall()
+        return rows, catalogue, feed
+
+    def networks(self, connection: Any, digest: str) -> Row | None:
+        row: Row | None = connection.execute(_NETWORKS.format("?"), (digest,)).fetchone()
+        return row
+
+    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
+        if lines:
+            values: list[Any] = []
+            for line, organization, at in lines:
+                values += (line.head.chain, line.head.seq, organization, at, line.text, line.head.hash)
+            marks = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(lines))
+            connection.execute(f"{_INSERT} VALUES {marks}", values)
+            connection.execute(_HEAD.format("?"), (head.chain, head.seq, head.hash))
+        if uses:
+            connection.executemany(_LAST_USE.format("?"), [(secret, *use) for secret, use in uses.items()])
+        connection.execute("COMMIT")
+
+
+class Postgres:
+    """Two round trips for a group: statements go out together, in a pipeline, and their texts never vary."""
+
+    def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
+        with connection.pipeline():
+            rows = connection.execute(f"{_SELECT} = ANY(%s)", (list(client_ids),))
+            counters = connection.execute(_COUNTERS)
+        (catalogue,), (feed,) = counters.fetchall()
+        return rows.fetchall(), catalogue, feed
+
+    def networks(self, connection: Any, digest: str) -> Row | None:
+        row: Row | None = connection.execute(_NETWORKS.format("%s"), (digest,)).fetchone()
+        return row
+
+    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
+        with connection.pipeline():
+            if lines:
+                columns = zip(
+                    *((line.head.chain, line.head.seq, org, at, line.text, line.head.hash) for line, org, at in lines),
+                    strict=True,
+                )
+                connection.execute(f"{_INSERT} {_UNNEST}", [list(column) for column in columns])
+                connection.execute(_HEAD.format("%s"), (head.chain, head.seq, head.hash))
+            # In one order on every node, so that two of them never wait for each other.
+            for secret, use in sorted(uses.items()):
+                connection.execute(_LAST_USE.format("%s"), (secret, *use))
+            connection.commit()
