@@ -163,7 +163,7 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
     if settings.on_sqlite:
         return {
             "connect_args": {"timeout": BUSY_MILLISECONDS / 1000, "check_same_thread": False},
-            "pool_size": settings.threads + settings.feed_waiters,
+            "pool_size": settings.threads,
             "max_overflow": 8,
             "pool_timeout": 3,
             "hide_parameters": True,
@@ -187,7 +187,7 @@ def _speak_sqlite(engine: Engine) -> None:
             "synchronous = FULL",
             "foreign_keys = ON",
             f"busy_timeout = {BUSY_MILLISECONDS}",
-            "cache_size = -16000",
+            "cache_size = -2000",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

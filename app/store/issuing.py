@@ -78,6 +78,7 @@ class IssuingStore:
         try:
             if self._connection is None:
                 self._connection = self._store.engine.raw_connection()
+                self._sql.prepare(self._connection.driver_connection)
                 self._head = Head("issued-" + secrets.token_hex(8))
             yield self._connection.driver_connection
         except BaseException as fault:
