@@ -4,7 +4,7 @@ Refused here, before any library sees them: anything but a POST of a form, param
 (except `resource`), two ways to authenticate at once, NUL, text that is not UTF-8, too much of anything. Empty
 parameters count as absent and unknown ones are ignored (RFC 6749 §3.2). A `client_id` in the body beside HTTP Basic
 is no second authentication while it names the same client. Whatever is wrong with a Basic header is a failed
-authentication, with the same answer as a wrong secret.
+authentication, with the same answer and the same audit line as a wrong secret: it goes on as nobody's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from app.services.issuing import TokenRequest
 from tokenserver.domain.catalogue import is_audience
 from tokenserver.domain.secret import LONGEST_SECRET, Secret
 from tokenserver.errors import (
-    InvalidClient,
     InvalidRequest,
     InvalidScope,
     InvalidTarget,
@@ -37,6 +36,7 @@ _LONGEST_HEADER = 4096
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/_-]+={0,2}) *\Z", re.IGNORECASE)
 _SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*\Z")
 _ASSERTIONS = {"client_assertion", "client_assertion_type"}
+_NOBODY = ("", "")
 
 
 class NotAPost(MethodNotAllowed):
@@ -106,30 +106,30 @@ def _credentials(header: str | None, form: Mapping[str, list[str]]) -> tuple[str
         if secret is not None and _ASSERTIONS & form.keys():
             raise InvalidRequest("Authenticate in one way only.")
         if client_id is None or secret is None or len(secret) > LONGEST_SECRET:
-            raise InvalidClient(detail="malformed")
+            return _NOBODY
         return client_id, secret
     if secret is not None or _ASSERTIONS & form.keys():
         raise InvalidRequest("Authenticate in one way only: HTTP Basic, or client_id and client_secret in the body.")
-    basic_id, basic_secret = _basic(header)
-    if client_id is not None and client_id != basic_id:
+    authenticating = _basic(header)
+    if client_id is not None and authenticating is not _NOBODY and client_id != authenticating[0]:
         raise InvalidRequest("The client_id in the body is not the one that authenticates.")
-    return basic_id, basic_secret
+    return authenticating
 
 
 def _basic(header: str) -> tuple[str, str]:
-    """Both halves of HTTP Basic, percent-decoded (RFC 6749 §2.3.1)."""
+    """Both halves of HTTP Basic, percent-decoded (RFC 6749 §2.3.1); of a malformed one, nothing."""
     found = _BASIC.match(header) if len(header) <= _LONGEST_HEADER else None
     if found is None:
-        raise InvalidClient(detail="malformed")
+        return _NOBODY
     encoded = found.group(1).rstrip("=")
     try:
         text = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).decode("utf-8")
         client_id, colon, secret = text.partition(":")
         client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, ValueError):
-        raise InvalidClient(detail="malformed") from None
+        return _NOBODY
     if not colon or "\0" in text or "\0" in client_id or "\0" in secret:
-        raise InvalidClient(detail="malformed")
+        return _NOBODY
     return client_id, secret
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from app.services.audit import Caller, Folding
+from app.services.audit import STRANGER, Caller, Folding
 from app.services.credentials import ADMIN_AUDIENCE
 from app.services.keys import SigningKeys
 from app.settings import Settings
@@ -89,7 +89,7 @@ class Admission:
         entry = Entry(
             event=Event.ADMIN_REFUSED,
             at=now,
-            actor="stranger" if claims is None else f"credential:{claims.client_id}",
+            actor=STRANGER if claims is None else f"credential:{claims.client_id}",
             organization="" if claims is None else claims.organization,
             credential="" if claims is None else claims.client_id,
             address=address,

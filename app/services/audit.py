@@ -1,14 +1,15 @@
 """Who did what? How use cases word their audit lines.
 
 A line of a change says what changed from what to what, never a secret. Refusals of strangers are folded, so that
-nobody fills the disk from outside: per address (IPv6 by its /64), known credential and reason, the first of a minute
-is written at once, the others are counted and written as one line when the minute is over. What a crash can lose is
-such a count, never the fact.
+nobody fills the disk from outside: per address (IPv6 by its /64), claimed client ID and reason, the first of a minute
+is written at once, the others are counted and written as one line when the minute is over. What a stop or a
+crash can lose is such a count, never the fact.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,10 +18,17 @@ from typing import Any
 from tokenserver.clock import MINUTE, rfc3339
 from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import Credential
+from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import AllowedIPs
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
+STRANGER = "stranger"
+"""The actor who has proven nothing."""
 MOST_FOLDED = 10_000
+"""Different refusals of one minute that are told apart; what is beyond counts as one."""
+MOST_CLAIMED = 16
+"""Client IDs that one address may claim in a minute with a line for each; what is beyond counts as one."""
+_MANY = ("many", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,33 +88,52 @@ def _ranges_shown(allowed: AllowedIPs | None) -> object:
 
 
 class Folding:
-    """Folds refusals. Used by one thread at a time; what it remembers is bounded."""
+    """Folds refusals. Used by one thread at a time; what it remembers is bounded, and forgotten every minute."""
 
     def __init__(self) -> None:
+        self._minute = 0
         self._counts: dict[tuple[str, str, str], list[Any]] = {}
+        self._claims: Counter[str] = Counter()
 
-    def fold(self, entry: Entry) -> Iterator[Entry]:
-        """The lines to write now: the first of its minute, and counts of minutes that are over."""
-        minute = int(entry.at) // MINUTE
-        yield from self.over(minute)
-        key = (_neighbourhood(entry.address), entry.credential, str(entry.detail.get("reason", "")))
-        if key not in self._counts and len(self._counts) >= MOST_FOLDED:
-            key = ("many", "", "")
+    def fold(self, entry: Entry, claimed: str = "") -> Iterator[Entry]:
+        """The lines to write now: the first of its minute, and counts of the minute before.
+
+        `claimed` is the client ID that a stranger typed. What is written, and so the time of the answer, is the same
+        whether there is such a credential or not.
+        """
+        yield from self.over(entry.at)
+        key = self._key(entry, claimed)
+        if key is _MANY:
             entry = replace(entry, address="", credential="", detail={"reason": "many strangers"})
         counted = self._counts.get(key)
         if counted is None:
-            self._counts[key] = [minute, 0, entry]
+            self._counts[key] = [0, entry]
             yield entry
         else:
-            counted[1] += 1
-            counted[2] = entry
+            counted[0] += 1
+            counted[1] = entry
 
-    def over(self, minute: int) -> Iterator[Entry]:
-        """The counts of every minute before `minute`, which are then forgotten."""
-        for key in [key for key, counted in self._counts.items() if counted[0] < minute]:
-            _, more, last = self._counts.pop(key)
+    def over(self, now: float) -> Iterator[Entry]:
+        """The counts of the minute before the present one, which are then forgotten; nothing while it lasts."""
+        minute = int(now) // MINUTE
+        if minute <= self._minute:
+            return
+        ended, self._counts, self._minute = self._counts, {}, minute
+        self._claims.clear()
+        for more, last in ended.values():
             if more:
                 yield replace(last, detail={**last.detail, "more": more})
+
+    def _key(self, entry: Entry, claimed: str) -> tuple[str, str, str]:
+        place = _neighbourhood(entry.address)
+        key = (place, reference(claimed), str(entry.detail.get("reason", "")))
+        if key in self._counts:
+            return key
+        if entry.actor == STRANGER:
+            if self._claims[place] >= MOST_CLAIMED:
+                return (place, "", "many client IDs")
+            self._claims[place] += 1
+        return key if len(self._counts) < MOST_FOLDED else _MANY
 
 
 @lru_cache(maxsize=1024)

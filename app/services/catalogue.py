@@ -36,8 +36,8 @@ class StillHeld(Conflict):
         self.client_ids = client_ids[:MOST_NAMED]
         self.count = len(client_ids)
         super().__init__(
-            f"{self.count} credentials hold it. Change them first, or repeat with cascade=true: it is then taken from"
-            " each of them, and their outstanding tokens end."
+            f"It is held by credentials ({self.count}). Change them first, or repeat with cascade=true: it is then"
+            " taken from each of them, and their outstanding tokens end."
         )
 
 
@@ -227,7 +227,7 @@ def _refuse_own(api: Api) -> None:
 
 
 def _shown_api(api: Api) -> dict[str, Any]:
-    scopes = [[scope.name, scope.access.value, scope.sensitive] for scope in api.scopes]
+    scopes = [[scope.name, scope.access.value, scope.sensitive, scope.description] for scope in api.scopes]
     return {"api": api.id, "audience": api.audience, "name": api.name, "scopes": scopes}
 
 

@@ -13,8 +13,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from app.services.audit import Folding
+from app.services.audit import STRANGER, Folding
 from app.services.group import Group, Place
 from app.services.keys import Ring, SigningKeys
 from app.settings import Settings
@@ -28,8 +29,9 @@ from tokenserver.domain.credential import CredentialSecret, SecretState
 from tokenserver.domain.grant import Asked, Permit, decide
 from tokenserver.domain.restrictions import Grant, Restrictions
 from tokenserver.domain.secret import Pepper, Secret, digest, is_secret_of, looks_like_client_id, looks_like_secret
-from tokenserver.errors import InvalidClient, Refused, TokenServerError
+from tokenserver.errors import InvalidClient, InvalidScope, Refused, TokenServerError, Unavailable
 from tokenserver.tokens.claims import claims_for, new_token_id
+from tokenserver.tokens.jws import LONGEST_TOKEN
 
 log = logging.getLogger("tokenserver.issuing")
 
@@ -86,13 +88,17 @@ class Issuing:
         client_ids = {place.request.client_id for place in group if looks_like_client_id(place.request.client_id)}
         with self._issuing.group(sorted(client_ids)) as work:
             now = self._clock()
+            work.entries.extend(self._folding.over(now))
             for place in group:
                 known = work.known.get(place.request.client_id)
                 try:
                     place.answer = self._issue(place.request, known, work, ring, now)
                 except Refused as refusal:
                     place.fault = refusal
-                    work.entries.extend(self._folding.fold(_refused(place.request, known, refusal, now)))
+                    entry = _refused(place.request, known, refusal, now)
+                    work.entries.extend(self._folding.fold(entry, place.request.client_id))
+                except Unavailable:
+                    raise  # of the whole group
                 except Exception:
                     log.exception("a token request failed", extra={"request_id": place.request.request_id})
                     place.fault = TokenServerError()
@@ -104,7 +110,7 @@ class Issuing:
         permit = self._decide(asked, known, secret, work.catalogue_version, now)  # 2. what may they have
         token_id = new_token_id()
         claims = claims_for(permit, self._issuer, token_id)  # 3. say it
-        text = ring.access.sign(claims)  # 4. sign it
+        text = _signed(ring, claims)  # 4. sign it
         work.entries.append(_issued(asked, permit, token_id, secret, now))  # 5. remember it
         if known.last_use.get(secret.id) != permit.issued_at:
             work.uses[secret.id] = (permit.issued_at, asked.address)
@@ -157,6 +163,14 @@ class _Granted:
             return tx.catalogue.of(organization_id)
 
 
+def _signed(ring: Ring, claims: Mapping[str, Any]) -> str:
+    """A token longer than what every reader refuses is refused here, where somebody can do something about it."""
+    text = ring.access.sign(claims)
+    if len(text) > LONGEST_TOKEN:
+        raise InvalidScope("The token would be too long: ask for fewer scopes, or give the credential fewer roles.")
+    return text
+
+
 def _issued(asked: TokenRequest, permit: Permit, token_id: str, secret: CredentialSecret, now: float) -> Entry:
     return Entry(
         event=Event.TOKEN_ISSUED,
@@ -183,7 +197,7 @@ def _refused(asked: TokenRequest, known: Known | None, refusal: Refused, now: fl
     return Entry(
         event=Event.TOKEN_REFUSED,
         at=now,
-        actor="stranger" if refusal.detail in {"malformed", "not proven"} else f"credential:{asked.client_id}",
+        actor=STRANGER if refusal.detail in {"malformed", "not proven"} else f"credential:{asked.client_id}",
         organization=credential.organization_id if credential is not None else "",
         credential=credential.client_id if credential is not None else "",
         address=asked.address,

@@ -145,7 +145,7 @@ def unavailable_when_broken() -> Iterator[None]:
     except OperationalError as fault:
         raise StoreUnavailable(detail=str(fault.orig)) from fault
     except DBAPIError as fault:
-        if fault.connection_invalidated:
+        if fault.connection_invalidated or type(fault.orig).__name__ == "UndefinedTable":  # PostgreSQL, not migrated
             raise StoreUnavailable(detail=str(fault.orig)) from fault
         raise
 

@@ -84,7 +84,7 @@ class IssuingStore:
         except BaseException as fault:
             self._abandon()
             driver = self._store.engine.dialect.loaded_dbapi
-            if isinstance(fault, driver.OperationalError | driver.InterfaceError):
+            if isinstance(fault, driver.OperationalError | driver.InterfaceError | driver.InternalError):
                 raise StoreUnavailable(detail=str(fault)) from fault
             raise
 

@@ -28,6 +28,7 @@ def migrate(store: Store) -> bool:
         engine = store.engine.execution_options(begin="IMMEDIATE")
         with engine.begin() as connection:
             if not store.on_sqlite:
+                connection.execute(text("SET LOCAL lock_timeout = 0"))  # a long migration is worth waiting for
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
             if _is_current(connection):
                 return False

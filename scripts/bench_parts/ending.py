@@ -90,9 +90,7 @@ def _watcher(plan: Plan, ours: Contestant, size: Size, wait: float) -> Iterator[
     words = (f"http://127.0.0.1:{ours.port}", AUDIENCE, ROLE, str(size.in_each), str(wait))
     log, cores = folder / "log", plan.placing.generator
     command = python("scripts.bench_parts.watching", *words)
-    with started(
-        command, environment=clean_environment(), log=log, folder=folder, cores=cores, talks=True
-    ) as process:
+    with started(command, environment=clean_environment(), log=log, folder=folder, cores=cores, talks=True) as process:
         try:
             yield Watcher(process)
         except Died as fault:

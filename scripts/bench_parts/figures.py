@@ -87,6 +87,8 @@ def table(figures: Iterable[Figure]) -> str:
     """A table in Markdown, in columns for the terminal as well."""
     rows: Sequence[tuple[str, ...]] = [COLUMNS, *(figure.cells() for figure in figures)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
     return "\n".join(lines)

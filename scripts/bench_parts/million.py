@@ -55,8 +55,7 @@ def _many(plan: Plan, like: Path) -> Installation:
         draft.rename(kept)
         plan.say(f"made in {time.monotonic() - begun:.0f} s")
     home = plan.folder("many")
-    for file in kept.iterdir():
-        shutil.copy2(file, home / file.name)
+    shutil.copytree(kept, home, dirs_exist_ok=True)
     with (home / _DATABASE).open("rb+") as copy:
         os.fsync(copy.fileno())  # or the disk would still be busy with it while we measure
     return found(home)

@@ -131,7 +131,7 @@ def _shown(connection: psycopg.Connection[Any], name: str) -> str:
 
 def _refuse_lost_lines(database: Database, answered: int) -> None:
     with psycopg.connect(database.url) as connection:
-        query = "SELECT count(*) FROM audit_event WHERE line LIKE '%\"event\":\"token:issued\"%'"
+        query = 'SELECT count(*) FROM audit_event WHERE line LIKE \'%"event":"token:issued"%\''
         row = connection.execute(query).fetchone()
     recorded = 0 if row is None else int(row[0])
     if recorded < answered:

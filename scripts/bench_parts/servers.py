@@ -43,5 +43,5 @@ def token_requests(clients: Iterable[Client], port: int, path: str = "/oauth/tok
 def tokens_on_record(database: Path) -> int:
     """How many tokens the audit log of an SQLite installation knows to have been issued."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        query = "SELECT count(*) FROM audit_event WHERE line LIKE '%\"event\":\"token:issued\"%'"
+        query = 'SELECT count(*) FROM audit_event WHERE line LIKE \'%"event":"token:issued"%\''
         return int(connection.execute(query).fetchone()[0])

@@ -104,7 +104,7 @@ _second = lru_cache(maxsize=8)(rfc3339)
 
 
 def chained(entry: Entry, head: Head) -> Line:
-    """`entry` as the line after `head`. Written member by member, which takes half the time of encoding a dictionary."""
+    """`entry` as the line after `head`; written member by member, in half the time of encoding a dictionary."""
     seconds = int(entry.at)
     text = (
         f'{{"chain":{_text(head.chain)},"seq":{head.seq + 1}'

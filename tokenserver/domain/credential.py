@@ -138,7 +138,10 @@ class Credential:
         """The retiring secret and its tokens end now rather than later."""
         self._refuse_final(now)
         generation = self.generation.finished(now)
-        kept = tuple(old.ended() if old.state is SecretState.RETIRING else old for old in self.secrets)
+        kept = tuple(
+            replace(old.ended(), expires_at=int(now)) if old.state is SecretState.RETIRING else old
+            for old in self.secrets
+        )
         return self._next(secrets=kept, generation=generation)
 
     def rotation_cancelled(self, now: float) -> Credential:
