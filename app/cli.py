@@ -66,8 +66,10 @@ def _serving(cli: click.Group, connect: Connect) -> None:
                 services.installation.migrate()
             services.installation.refuse_unless_current()
             services.installation.prepare()
+            services.keys.ring()  # a key that cannot be unsealed is better found now than by the first caller
             if sys.stdout.isatty():
                 _welcome(services, settings)
+        click.echo(f"Serving {settings.issuer} (Ctrl-C ends it).", err=True)
         serve_forever(settings)
 
     def _welcome(services: Services, settings: Settings) -> None:

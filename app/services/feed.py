@@ -15,10 +15,10 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from app.services.keys import SigningKeys
+from app.services.keys import Ring, SigningKeys
 from app.settings import Settings
 from app.store import Store
-from app.store.feed import FLOOR, TOKEN, WINDOW, FeedRow
+from app.store.feed import FLOOR, KEY, TOKEN, WINDOW, FeedRow
 from app.store.high_water import HighWater
 from app.store.signal import Signal
 from tokenserver.clock import Clock, monotonic
@@ -28,6 +28,8 @@ from tokenserver.tokens.statements import Statement
 
 LONGEST_WAIT = 25.0
 MOST_STATEMENTS_KEPT = 64
+
+_Name = tuple[int, int, int, str, int]
 
 
 class Feed:
@@ -42,7 +44,7 @@ class Feed:
         self._places = threading.BoundedSemaphore(settings.feed_waiters) if settings.feed_waiters else None
         self._watch = Watch(self.last_seq, Signal(store))
         self._lock = threading.Lock()
-        self._signed: dict[tuple[int, int, int, str], str] = {}
+        self._signed: dict[_Name, str] = {}
 
     def last_seq(self) -> int:
         """The number of the last change; raises WentBack when it is below one that this node has seen."""
@@ -69,19 +71,19 @@ class Feed:
 
     def _sign(self, after: int, seq: int) -> str:
         now, ring = self._clock(), self._keys.ring()
-        key = (after, seq, int(now), ring.access.key.kid + str(len(ring.revoked)))
         with self._lock:
-            signed = self._signed.get(key)
-            if signed is not None:
-                return signed
+            signed = self._signed.get(_name(after, seq, now, ring))
+        if signed is not None:
+            return signed
         with self._store.reading() as tx:
             rows = [row for row in tx.feed.since(after) if row.seq <= seq]
+        if any(row.kind == KEY and row.ref not in ring.revoked for row in rows):
+            ring = self._keys.read_anew()  # another process has revoked a key: perhaps the one that we would sign with
         signed = ring.statement.sign(self._state(after, seq, rows, now, ring.revoked).payload())
         with self._lock:
             if len(self._signed) >= MOST_STATEMENTS_KEPT:
                 self._signed.clear()
-            self._signed[key] = signed
-        return signed
+            return self._signed.setdefault(_name(after, seq, now, ring), signed)
 
     def _state(self, after: int, seq: int, rows: list[FeedRow], now: float, revoked: tuple[str, ...]) -> Statement:
         return Statement(
@@ -94,6 +96,10 @@ class Feed:
             tokens={row.ref: row.effective_at for row in rows if row.kind == TOKEN},
             keys=revoked,
         )
+
+
+def _name(after: int, seq: int, now: float, ring: Ring) -> _Name:
+    return after, seq, int(now), ring.access.key.kid, len(ring.revoked)
 
 
 class Watch:
@@ -130,13 +136,19 @@ class Watch:
         return self._last_seq()
 
     def _run(self) -> None:
-        while True:
-            self._look()
+        try:
+            while self._anybody_waits():
+                self._look()
+                self._signal.wait()
+        except BaseException:
             with self._moved:
-                if not self._waiting:
-                    self._watching = False
-                    return
-            self._signal.wait()
+                self._watching = False  # the next who waits starts another watch
+            raise
+
+    def _anybody_waits(self) -> bool:
+        with self._moved:
+            self._watching = self._waiting > 0
+            return self._watching
 
     def _look(self) -> None:
         try:

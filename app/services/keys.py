@@ -1,35 +1,43 @@
 """Which key signs now, and which keys are published?
 
-A key signs from its `active_from` on, until a newer one does. It stays published for the longest token lifetime after
-that, so that every token it signed can be checked to its end. `rotate` publishes the new key at once and lets it sign
+A key signs from its `active_from` on, until a newer one does (one that is revoked before its time never does). It stays
+published for the longest token lifetime after that, so that every token it signed can be checked to its end. `rotate` publishes the new key at once and lets it sign
 `JWKS_MAX_AGE` later, when every resource server has fetched it (K12). `revoke` withdraws a key in an emergency: it
 leaves the key set, and the feed names it, so that every token it signed dies within the feed interval.
 
-Each node re-reads the keys every few seconds; nothing on the way to a token asks the database for them.
+Each node re-reads the keys once a second, and at once when the feed tells of a revocation; nothing on the way to a
+token asks the database for them.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from app.services.audit import Caller
-from app.settings import InvalidSettings, Settings
+from app.settings import Settings
 from app.store import Store, Transaction
+from app.store.database import StoreUnavailable
 from app.store.sealing import CannotUnseal, Sealer
 from app.store.signing_keys import StoredKey
 from tokenserver.clock import Clock, monotonic
 from tokenserver.domain.audit import Event
 from tokenserver.domain.restrictions import LONGEST_LIFETIME
-from tokenserver.errors import Conflict, NotFound
+from tokenserver.errors import Conflict, NotFound, Unavailable
 from tokenserver.tokens.claims import ACCESS_TOKEN
 from tokenserver.tokens.jws import Signer
 from tokenserver.tokens.keys import SigningKey, VerifyingKey, new_signing_key, signing_key_from_der, verifying_key
 from tokenserver.tokens.statements import GENERATIONS
 
 JWKS_MAX_AGE = 300
-_FRESH_SECONDS = 5.0
+NEVER = math.inf
+_FRESH_SECONDS = 1.0
+
+
+class NoUsableKey(Unavailable):
+    """What the operator has to do is in `detail`, and no business of the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,24 @@ class SigningKeys:
     def ring(self) -> Ring:
         """The keys, at most a few seconds old; a database that is away leaves us with the last ones known."""
         ring = self._ring
-        if ring is not None and monotonic() - ring.read_at < _FRESH_SECONDS:
+        if ring is not None and _is_fresh(ring):
             return ring
         with self._lock:
-            if self._ring is None or monotonic() - self._ring.read_at >= _FRESH_SECONDS:
-                self._ring = self._read()
-            return self._ring
+            ring = self._ring
+            if ring is None:
+                ring = self._ring = self._read()
+            elif not _is_fresh(ring):
+                try:
+                    ring = self._ring = self._read()
+                except StoreUnavailable:
+                    ring = self._ring = replace(ring, read_at=monotonic())
+            return ring
+
+    def read_anew(self) -> Ring:
+        """The keys as they are now: for whoever knows that they have changed."""
+        with self._lock:
+            self._ring = None
+        return self.ring()
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public key set (RFC 7517 §5)."""
@@ -87,7 +107,7 @@ class SigningKeys:
                 raise Conflict("This signing key is there already.")
             self._add(tx, key, now, active_from)
             tx.audit.append(caller.did(Event.SIGNING_KEY_ROTATED, now, kid=key.kid, alg=key.alg))
-        self._ring = None
+        self.read_anew()
         return key.kid
 
     def revoke(self, caller: Caller, kid: str) -> None:
@@ -99,13 +119,16 @@ class SigningKeys:
             if found is None or found.revoked_at is not None:
                 raise NotFound("There is no signing key with this ID that could be revoked.")
             tx.keys.revoke(kid, int(now))
-            if not any(k.kid != kid and k.revoked_at is None and k.active_from <= now for k in keys):
+            if signing_at(tx.keys.all(), now) is None:
                 self._add(tx, new_signing_key(self._alg), now, active_from=int(now))
             tx.feed.tell_revoked_key(caller.organization_id, kid, now)
             tx.audit.append(caller.did(Event.SIGNING_KEY_REVOKED, now, kid=kid))
-        self._ring = None
+        self.read_anew()
 
     def _add(self, tx: Transaction, key: SigningKey, now: float, active_from: int) -> None:
+        taken = {stored.active_from for stored in tx.keys.all() if stored.revoked_at is None}
+        while active_from in taken:  # two keys of one second would have no order
+            active_from += 1
         tx.keys.add(
             StoredKey(
                 kid=key.kid,
@@ -116,18 +139,16 @@ class SigningKeys:
                 active_from=active_from,
             )
         )
-        tx.keys.retire_all_but(key.kid, active_from)
 
     def _read(self) -> Ring:
         now = self._clock()
         with self._store.reading() as tx:
             stored = tx.keys.all()
-        live = [key for key in stored if key.revoked_at is None]
-        signing = [key for key in live if key.active_from <= now]
-        if not signing:
-            raise InvalidSettings("There is no signing key yet: run python -m app bootstrap.")
-        active = self._open(signing[-1])
-        published = [k for k in live if k.retired_at is None or k.retired_at + LONGEST_LIFETIME + JWKS_MAX_AGE > now]
+        signing = signing_at(stored, now)
+        if signing is None:
+            raise NoUsableKey(detail="There is no signing key yet: run python -m app bootstrap.")
+        active = self._open(signing)
+        published = published_at(stored, now)
         believed = {key.kid: key for key in map(verifying_key, (k.jwk for k in published)) if key is not None}
         return Ring(
             access=Signer(active, ACCESS_TOKEN),
@@ -142,9 +163,39 @@ class SigningKeys:
             try:
                 der = self._sealer.unseal(stored.sealed, f"signing-key:{stored.kid}")
             except CannotUnseal:
-                raise InvalidSettings(
-                    "The signing key cannot be unsealed: the key-encryption key (TOKENSERVER_KEK, or the file kek)"
-                    " is not the one it was sealed with. Restore it."
+                raise NoUsableKey(
+                    detail="The signing key cannot be unsealed: the key-encryption key (TOKENSERVER_KEK, or the file"
+                    " kek) is not the one it was sealed with. Restore it."
                 ) from None
             opened = self._opened[stored.kid] = signing_key_from_der(der)
         return opened
+
+
+def signing_at(keys: Sequence[StoredKey], now: float) -> StoredKey | None:
+    """The key that signs at `now`, of all there ever were, oldest first; None if it was revoked, or there is none."""
+    ends = _ends(keys)
+    begun = (key for key in keys if key.active_from <= now < ends.get(key.kid, NEVER))
+    return next((key for key in begun if key.revoked_at is None), None)
+
+
+def published_at(keys: Sequence[StoredKey], now: float) -> list[StoredKey]:
+    """The keys that are in the key set at `now`: what signs, what will, and what may have signed a token that lives."""
+    ends = _ends(keys)
+    kept = LONGEST_LIFETIME + JWKS_MAX_AGE
+    return [key for key in keys if key.revoked_at is None and now < ends.get(key.kid, NEVER) + kept]
+
+
+def _ends(keys: Sequence[StoredKey]) -> dict[str, int]:
+    """When each key stops signing: when the next one begins. One that is revoked before its time never begins."""
+    ends: dict[str, int] = {}
+    following: int | None = None
+    for key in reversed(keys):
+        if following is not None:
+            ends[key.kid] = following
+        if key.revoked_at is None or key.revoked_at > key.active_from:
+            following = key.active_from
+    return ends
+
+
+def _is_fresh(ring: Ring) -> bool:
+    return monotonic() - ring.read_at < _FRESH_SECONDS

@@ -191,7 +191,6 @@ class SigningKeyRow(Base):
     sealed: Mapped[bytes]
     created_at: Mapped[int]
     active_from: Mapped[int]
-    retired_at: Mapped[int | None]
     revoked_at: Mapped[int | None]
 
 

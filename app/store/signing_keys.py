@@ -13,7 +13,7 @@ from app.store.models import SigningKeyRow
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A signing key at rest. It signs from `active_from` until another takes over; `retired_at` is when one did."""
+    """A signing key at rest. It signs from `active_from` until another takes over."""
 
     kid: str
     alg: str
@@ -21,7 +21,6 @@ class StoredKey:
     sealed: bytes
     created_at: int
     active_from: int
-    retired_at: int | None = None
     revoked_at: int | None = None
 
     def __repr__(self) -> str:
@@ -43,7 +42,6 @@ class SigningKeyStore:
                 bytes(r.sealed),
                 r.created_at,
                 r.active_from,
-                r.retired_at,
                 r.revoked_at,
             )
             for r in rows
@@ -61,13 +59,6 @@ class SigningKeyStore:
             )
         )
         self._session.flush()
-
-    def retire_all_but(self, kid: str, at: int) -> None:
-        self._session.execute(
-            update(SigningKeyRow)
-            .where(SigningKeyRow.kid != kid, SigningKeyRow.retired_at.is_(None))
-            .values(retired_at=at)
-        )
 
     def revoke(self, kid: str, at: int) -> None:
         self._session.execute(update(SigningKeyRow).where(SigningKeyRow.kid == kid).values(revoked_at=at))

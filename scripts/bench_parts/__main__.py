@@ -15,7 +15,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,10 +30,10 @@ from scripts.bench_parts import (
     rivals,
     starting,
 )
-from scripts.bench_parts.figures import Figure, table
 from scripts.bench_parts.placing import placing_here, stay_on
 from scripts.bench_parts.plan import Part, Plan, Skipped
 from scripts.bench_parts.processes import ROOT
+from scripts.bench_parts.report import Report
 
 PARTS: dict[str, Part] = {
     "checking": checking.measure,
@@ -47,38 +46,6 @@ PARTS: dict[str, Part] = {
     "memory": memory.measure,
     "rival": rivals.measure,
 }
-
-
-@dataclass
-class Report:
-    """What came out: figures, what could not run here and what has failed, each by the name of its part."""
-
-    figures: list[Figure] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def in_words(self) -> str:
-        limits = [
-            f"- {figure.what}: {figure.detail['limits']}{'; ' + told if (told := figure.detail.get('database')) else ''}"
-            for figure in self.figures
-            if "limits" in figure.detail
-        ]
-        unsaid = [f"skipped {name}: {why}" for name, why in self.skipped.items()]
-        failed = [f"FAILED {name}: {why}" for name, why in self.failed.items()]
-        used = ["Who used the cores meanwhile:", *dict.fromkeys(limits)] if limits else []
-        return "\n".join([table(self.figures), "", *used, *unsaid, *failed])
-
-    def as_json(self, facts: dict[str, Any], plan: Plan) -> dict[str, Any]:
-        asked = {name: getattr(plan, name) for name in ("seconds", "rounds", "credentials", "smoke", "full")}
-        return {
-            "machine": facts,
-            "plan": asked,
-            "figures": [figure.as_json() for figure in self.figures],
-            "skipped": self.skipped,
-            "failed": self.failed,
-            "seconds": self.seconds,
-        }
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -110,9 +110,9 @@ def _door(app: Flask, clients: Sequence[Client], times: int) -> Figure:
     return _figure("the token door, one request alone", times, once)
 
 
-def _started(status: str, headers: object) -> Any:
+def _started(status: str, headers: object, exc_info: object = None, /) -> Any:
     if not status.startswith("200"):
-        raise ValueError(f"{status} {headers}")
+        raise ValueError(f"{status} {headers} {exc_info}")
 
 
 def _figure(what: str, times: int, work: Callable[[], object], shared_by: int = 1) -> Figure:

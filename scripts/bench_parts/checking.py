@@ -1,8 +1,8 @@
-"""What does checking a token cost a resource server? The middleware around an app that does nothing, called in process.
+"""What does checking a token cost a resource server? The middleware around an app that does nothing, in process.
 
-In processor time of the calling thread, so that neighbours on the machine count as little as possible; parts take turns,
-and the median of the rounds is reported. The verifier is a real one with its background thread; only its issuer is in
-memory. Tokens carry a role, scopes and three ranges of addresses.
+In processor time of the calling thread, so that neighbours on the machine count as little as possible; parts take
+turns, and the median of the rounds is reported. The verifier is a real one with its background thread; only its issuer
+is in memory. Tokens carry roles, scopes and three ranges of addresses.
 
 - *seen*: the verifier has proven the token before. Every request is from another address than the one before it with
   that token, or from the same one; both are reported, and the bar is held by the dearer.
@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import jwt
@@ -62,9 +63,9 @@ def measure(plan: Plan) -> list[Figure]:
 
 
 def by_wsgi(verifier: Verifier) -> Wrapped:
-    def start_response(status: str, headers: object, exc_info: object = None, /) -> Any:
+    def start_response(status: str, headers: object, /) -> Any:
         if not status.startswith("200"):
-            raise ValueError(f"{status} {exc_info}")
+            raise ValueError(f"{status} {headers}")
 
     def app(_: dict[str, Any], start: Any) -> Iterable[bytes]:
         start("200 OK", [("Content-Length", "2")])
@@ -118,7 +119,7 @@ def _seen(issuer: FakeIssuer, wrapped: Wrapped, name: str, rounds: int, calls: i
         for header, address in asked:
             guarded(header, address)
         again = list(itertools.islice(itertools.cycle(asked), calls))
-        spent = _in_turn(rounds, {"bare": lambda a=again: _each(bare, a), "guarded": lambda a=again: _each(guarded, a)})
+        spent = _in_turn(rounds, {"bare": partial(_each, bare, again), "guarded": partial(_each, guarded, again)})
         costs = [1e6 * (with_it - without) / calls for without, with_it in zip(*spent.values(), strict=True)]
         bar = Bar(at_most=5) if name == "WSGI" else None
         what = f"{name}: a token seen before, from {kind}"
@@ -141,9 +142,9 @@ def _new(issuer: FakeIssuer, wrapped: Wrapped, name: str, rounds: int, calls: in
 
     spent: dict[str, list[float]] = {"bare": [], "guarded": [], "PyJWT": []}
     for place, batch in enumerate(batches):
-        spent["bare"].append(_timed(lambda p=place: _each(bare, asked[p])))
-        spent["guarded"].append(_timed(lambda p=place: _each(guarded, asked[p])))
-        spent["PyJWT"].append(_timed(lambda b=batch: decode(b)))
+        spent["bare"].append(_timed(partial(_each, bare, asked[place])))
+        spent["guarded"].append(_timed(partial(_each, guarded, asked[place])))
+        spent["PyJWT"].append(_timed(partial(decode, batch)))
     rows = zip(spent["guarded"], spent["bare"], spent["PyJWT"], strict=True)
     ratios = [(with_it - without) / alone for with_it, without, alone in rows]
     cost = 1e6 * statistics.median(a - b for a, b in zip(spent["guarded"], spent["bare"], strict=True)) / calls

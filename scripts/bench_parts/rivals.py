@@ -102,7 +102,7 @@ def _running(plan: Plan, rival: Rival, home: Path, installation: Installation) -
     port, folder = free_port(), plan.folder(rival.program)
     log, clients = folder / "log", folder / "clients.json"
     clients.write_text(json.dumps(list(installation.clients)), encoding="utf-8")
-    command = ["node", rival.program, str(port), clients]
+    command = ["node", rival.program, str(port), str(clients)]
     environment = clean_environment(NODE_ENV="production")
     with started(command, environment=environment, log=log, folder=home, cores=plan.placing.server) as process:
         wait_until_ready(port, rival.keys or "/", process, log)

@@ -1,4 +1,4 @@
-"""Who used a core meanwhile? Beside every rate, so that one sees what it was limited by, and whether others disturbed it.
+"""Who used a core meanwhile? Beside every rate, so that one sees what limited it, and whether others disturbed it.
 
 Read from /proc, in ticks of 10 ms; where there is none, nothing is known and nothing is said.
 """

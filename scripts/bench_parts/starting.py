@@ -42,7 +42,7 @@ def _seconds_to_ready(plan: Plan, home: Path) -> float:
     port, log = free_port(), home / "log"
     environment = clean_environment(TOKENSERVER_HOME=str(home))
     begun = time.perf_counter()
-    command = [ROOT / "scripts" / "serve", "--port", str(port)]
+    command = [str(ROOT / "scripts" / "serve"), "--port", str(port)]
     cores = plan.placing.everything
     with started(command, environment=environment, log=log, folder=ROOT, cores=cores) as process:
         wait_until_ready(port, "/readyz", process, log)

@@ -30,7 +30,7 @@ _FAULTS = re.compile(r"(?:Non-2xx|Socket errors).*")
 
 
 def cross_check(plan: Plan, ours: Contestant, connections: int, rate: float) -> list[Figure]:
-    """wrk's rate, against that of our generator."""
+    """The rate by wrk, against that of our generator."""
     program = shutil.which("wrk")
     if program is None:
         raise Skipped("--wrk: wrk is not installed (on Debian and Ubuntu: apt-get install wrk)")
