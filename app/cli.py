@@ -51,6 +51,9 @@ def _plainly() -> Iterator[None]:
     except TokenServerError as fault:
         click.echo(" ".join(filter(None, [fault.public, fault.detail])), err=True)
         sys.exit(1)
+    except OSError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(1)
 
 
 def _serving(cli: click.Group, connect: Connect) -> None:

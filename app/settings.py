@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -23,6 +23,11 @@ from tokenserver.domain.restrictions import DEFAULT_LIFETIME, LONGEST_LIFETIME, 
 from tokenserver.errors import InvalidInput
 
 PREFIX = "TOKENSERVER_"
+LARGEST_PORT = 65535
+_BASE_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9._~-]+)*\Z"
+)
+_HOST = re.compile(r"[0-9A-Za-z._:-]{1,253}\Z")
 _OF_THE_COMMAND_LINE = {"URL", "CLIENT_ID", "CLIENT_SECRET"}
 
 
@@ -33,8 +38,9 @@ class InvalidSettings(Exception):
 def _key(text: object) -> object:
     if not isinstance(text, str):
         return text
+    written = text.strip().rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        key = base64.b64decode(text.strip().replace("-", "+").replace("_", "/") + "==", validate=False)
+        key = base64.b64decode(written + "=" * (-len(written) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) < 32:
@@ -80,7 +86,7 @@ class Settings(BaseModel):
     """Networks whose Forwarded or X-Forwarded-For header is believed, separated by commas. Default: none."""
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    port: Annotated[int, Field(ge=1, le=LARGEST_PORT)] = 8000
     """Port to listen on."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that serve. More than one is for PostgreSQL; SQLite has one writer at a time."""
@@ -96,15 +102,16 @@ class Settings(BaseModel):
     @field_validator("issuer")
     @classmethod
     def _is_a_base_url(cls, text: str) -> str:
-        parts = urlsplit(text)
-        if text and (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.username
-            or any(mark in text for mark in "?#")
-            or text.endswith("/")
-        ):
+        found = _BASE_URL.match(text)
+        if text and (found is None or int(found["port"] or 0) > LARGEST_PORT):
             raise ValueError("must be an http or https URL without trailing slash, query, fragment or user")
+        return text
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, text: str) -> str:
+        if _HOST.match(text) is None:
+            raise ValueError("must be an IP address or a host name")
         return text
 
     @field_validator("trusted_proxies")
@@ -155,14 +162,17 @@ def load(environ: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(
             if path:
                 try:
                     values[name] = Path(path).read_text(encoding="utf-8").strip()
-                except (OSError, UnicodeDecodeError):
+                except (OSError, ValueError):
                     faults.append(f"{variable}_FILE: the file cannot be read")
+                else:
+                    if not values[name]:  # a secret that was not mounted must not be replaced by a fresh one
+                        faults.append(f"{variable}_FILE: the file is empty")
                 break
     values.update({name: value for name, value in given.items() if value is not None})
     try:
         settings = Settings.model_validate(values)
     except ValidationError as fault:
-        faults += [f"{PREFIX}{'_'.join(map(str, e['loc'][:1])).upper()}: {e['msg']}" for e in fault.errors()]
+        faults += [f"{PREFIX}{'_'.join(map(str, e['loc'][:1])).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in fault.errors()]
     if faults:
         raise InvalidSettings("\n".join(faults))
     return settings

@@ -126,7 +126,7 @@ class Folding:
 
     def _key(self, entry: Entry, claimed: str) -> tuple[str, str, str]:
         place = _neighbourhood(entry.address)
-        key = (place, reference(claimed), str(entry.detail.get("reason", "")))
+        key = (place, reference(claimed or entry.credential), str(entry.detail.get("reason", "")))
         if key in self._counts:
             return key
         if entry.actor == STRANGER:

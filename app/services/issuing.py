@@ -84,6 +84,13 @@ class Issuing:
         return self._group.join(asked)
 
     def _answer(self, group: Sequence[Place[TokenRequest, IssuedToken]]) -> None:
+        try:
+            self._answer_in_one_transaction(group)
+        except BaseException:
+            self._folding = Folding()  # its lines were not written: the next refusals are the first again
+            raise
+
+    def _answer_in_one_transaction(self, group: Sequence[Place[TokenRequest, IssuedToken]]) -> None:
         ring = self._keys.ring()
         client_ids = {place.request.client_id for place in group if looks_like_client_id(place.request.client_id)}
         with self._issuing.group(sorted(client_ids)) as work:
@@ -95,8 +102,8 @@ class Issuing:
                     place.answer = self._issue(place.request, known, work, ring, now)
                 except Refused as refusal:
                     place.fault = refusal
-                    entry = _refused(place.request, known, refusal, now)
-                    work.entries.extend(self._folding.fold(entry, place.request.client_id))
+                    claimed = place.request.client_id if place.request.client_id in client_ids else ""
+                    work.entries.extend(self._folding.fold(_refused(place.request, known, refusal, now), claimed))
                 except Unavailable:
                     raise  # of the whole group
                 except Exception:

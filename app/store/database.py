@@ -24,11 +24,11 @@ from typing import Any
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, event, select
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.settings import Settings
+from app.settings import InvalidSettings, Settings
 from app.store.audit_log import CHANGES, AuditLog
 from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
@@ -104,7 +104,10 @@ class Store:
         app.config["SQLALCHEMY_DATABASE_URI"] = _absolute(settings.database_url)
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(settings)
         extension = SQLAlchemy(model_class=Base, disable_autonaming=True)
-        extension.init_app(app)
+        try:
+            extension.init_app(app)
+        except (ArgumentError, ValueError):  # which may quote the password
+            raise InvalidSettings("TOKENSERVER_DATABASE_URL: cannot be read as a URL") from None
         with app.app_context():
             self.engine: Engine = extension.engine
         self._snapshots = self.engine

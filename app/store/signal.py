@@ -32,17 +32,18 @@ class Signal:
         try:
             if self._connection is None:
                 self._connection = self._listen()
-            for _ in self._connection.driver_connection.notifies(timeout=_POSTGRES_PAUSE, stop_after=1):
+            for _ in self._connection.notifies(timeout=_POSTGRES_PAUSE, stop_after=1):
                 return
         except Exception:  # noqa: BLE001  a lost wake-up costs a moment; the reader reports what is wrong
             self._abandon()
             self._pause.wait(_POSTGRES_PAUSE)
 
     def _listen(self) -> Any:
-        connection: Any = self._store.engine.raw_connection()
-        connection.detach()
-        connection.driver_connection.autocommit = True
-        connection.driver_connection.execute(f"LISTEN {CHANNEL}")
+        pooled: Any = self._store.engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()
+        connection.autocommit = True
+        connection.execute(f"LISTEN {CHANNEL}")
         return connection
 
     def _abandon(self) -> None:

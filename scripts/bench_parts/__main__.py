@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -34,6 +32,7 @@ from scripts.bench_parts.placing import placing_here, stay_on
 from scripts.bench_parts.plan import Part, Plan, Skipped
 from scripts.bench_parts.processes import ROOT
 from scripts.bench_parts.report import Report
+from scripts.bench_parts.scratch import scratch
 
 PARTS: dict[str, Part] = {
     "checking": checking.measure,
@@ -53,18 +52,16 @@ def main(words: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _leave)
     kept = ROOT / "var" / "bench"
     kept.mkdir(parents=True, exist_ok=True, mode=0o700)
-    scratch = Path(tempfile.mkdtemp(prefix="run-", dir=kept))
-    plan = _plan(asked, kept, scratch)
-    stay_on(plan.placing.generator)
     try:
-        facts = machine.facts(scratch, plan.placing)
-        _introduce(facts, plan)
-        report = run(plan, _chosen(asked))
+        with scratch(kept, "run") as folder:
+            plan = _plan(asked, kept, folder)
+            stay_on(plan.placing.generator)
+            facts = machine.facts(folder, plan.placing)
+            _introduce(facts, plan)
+            report = run(plan, _chosen(asked))
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     facts["load_average_after"] = machine.load_average()
     print(report.in_words())
     path = Path(asked.json)
@@ -105,11 +102,11 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _plan(asked: argparse.Namespace, kept: Path, scratch: Path) -> Plan:
+def _plan(asked: argparse.Namespace, kept: Path, folder: Path) -> Plan:
     smoke = asked.smoke
     return Plan(
         kept=kept,
-        scratch=scratch,
+        scratch=folder,
         placing=placing_here(),
         seconds=asked.seconds or (0.3 if smoke else 5.0),
         rounds=asked.rounds or (1 if smoke else 3),

@@ -80,6 +80,7 @@ class _Connection:
         self.sent_at = 0.0
 
     def ask(self, request: bytes) -> None:
+        """Raises ConnectionError when the server has hung up."""
         self.sent_at = time.perf_counter()
         if self.socket.send(request) != len(request):
             raise Broken("a request did not fit into the socket's buffer")
@@ -144,18 +145,16 @@ class _Loop:
                 connection: _Connection = key.data
                 try:
                     answer = connection.answer()
+                    if answer is None:
+                        continue
+                    moment = now()
+                    note(answer, moment - connection.sent_at)
+                    if moment < deadline:
+                        connection.ask(next(self._requests))
+                    else:
+                        under_way -= 1
                 except ConnectionError:
-                    connection = self._replace(connection)
-                    connection.ask(next(self._requests))
-                    continue
-                if answer is None:
-                    continue
-                moment = now()
-                note(answer, moment - connection.sent_at)
-                if moment < deadline:
-                    connection.ask(next(self._requests))
-                else:
-                    under_way -= 1
+                    self._replace(connection).ask(next(self._requests))
 
     def _note(self, answer: bytes, latency: float) -> None:
         if answer.startswith(b"HTTP/1.1 200") and _TOKEN in answer:

@@ -7,7 +7,6 @@ busy that one was.
 
 from __future__ import annotations
 
-import shutil
 import signal
 import tempfile
 import time
@@ -28,6 +27,7 @@ from scripts.bench_parts.load import Broken
 from scripts.bench_parts.machine import fsync_microseconds
 from scripts.bench_parts.plan import CONNECTIONS, FEW, Plan, Skipped
 from scripts.bench_parts.processes import Died, clean_environment, end_of, started
+from scripts.bench_parts.scratch import scratch
 from scripts.bench_parts.servers import our_server
 from scripts.bench_parts.shares import Watch
 
@@ -68,8 +68,7 @@ def measure(plan: Plan) -> list[Figure]:
 def running(plan: Plan) -> Iterator[Database]:
     """A new database cluster, removed afterwards."""
     # Not below var/: as root, PostgreSQL runs as another user, to whom every folder above would have to be opened.
-    folder = Path(tempfile.mkdtemp(prefix="tokenserver-bench-"))
-    try:
+    with scratch(Path(tempfile.gettempdir()), "tokenserver-bench") as folder:
         server = _made(folder)
         command = [server.bin_path / "postgres", "-D", folder, "-h", "", "-k", folder]
         log = plan.folder("database") / "log"
@@ -85,8 +84,6 @@ def running(plan: Plan) -> Iterator[Database]:
             database = Database(folder, process.pid)
             _wait_for(database, log)
             yield database
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _made(folder: Path) -> Any:

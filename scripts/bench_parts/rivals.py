@@ -63,7 +63,7 @@ def measure(plan: Plan) -> list[Figure]:
         for connections in CONNECTIONS:
             outcomes = in_turn(plan, (ours, *others), connections)
             for other in others:
-                what = f"tokens on SQLite, {connections} connections"
+                what = f"ours beside rivals, {connections} connections"
                 against = (other.name, outcomes[other.name])
                 figures.append(rate_figure("rivals", what, outcomes[OURS], None, against))
     return figures

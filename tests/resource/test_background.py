@@ -151,6 +151,7 @@ def test_a_loop_that_ends_while_it_waits_disturbs_nobody(issuer, threaded, caplo
     assert by_asgi(verifier, ANYBODY, bearer(issuer.token())).status == 503  # its loop is closed now
     gate.opened.set()
     assert verifier.ready(10)
+    verifier._background.stop(timeout=10)
     assert "callback" not in caplog.text
 
 

@@ -93,6 +93,14 @@ def test_chunked_answers_and_answers_without_a_length_are_read():
             assert [get(fetch, url, 5).body for _ in range(2)] == [b"hello"] * 2
 
 
+def test_a_connection_with_half_an_answer_in_it_is_not_used_again():
+    with serving(lambda handler: handler.reply(bytes(10**6))) as (_, url):
+        fetch = HttpFetch(longest=10)
+        with pytest.raises(NoNews):
+            get(fetch, url, 5, longest=10)
+        assert fetch._mine.kept is None
+
+
 def test_redirects_are_not_followed():
     with (
         serving(lambda handler: handler.reply(b"stolen")) as (elsewhere, target),

@@ -9,6 +9,7 @@ from tests.support.forgeries import with_signature
 from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.errors import AddressRefused, InvalidToken, Unavailable
 from tokenserver.resource import Require
+from tokenserver.resource.cache import ProvenTokens
 from tokenserver.resource.testing import FakeIssuer
 
 
@@ -94,6 +95,31 @@ def test_the_strictest_of_all_sources_decides(issuer, clock, status_of):
 def test_a_token_under_a_brand_new_key_passes_at_once(issuer, status_of):
     assert status_of(issuer.token()) == 200
     issuer.rotate_key()
+    assert status_of(issuer.token()) == 200
+
+
+class Meanwhile(ProvenTokens):
+    """Something happens between the look at what is known and the look at the token."""
+
+    def __init__(self, happens):
+        super().__init__()
+        self._happens = happens
+
+    def get(self, unverified_token):
+        self._happens()
+        return super().get(unverified_token)
+
+
+def test_a_key_that_arrives_while_its_token_is_being_read_is_not_missed(issuer, verifier, status_of):
+    verifier.refresh()
+    issuer.rotate_key()
+
+    def another_request_has_it_fetched():
+        if verifier._sources.key_wishes.may_fetch(clock := issuer.clock.monotonic()):
+            verifier._sources._load_keys()
+            assert not verifier._sources.key_wishes.may_fetch(clock)
+
+    verifier.judge._proven = Meanwhile(another_request_has_it_fetched)
     assert status_of(issuer.token()) == 200
 
 

@@ -23,6 +23,7 @@ from scripts.bench_parts.placing import Placing
 from scripts.bench_parts.plan import Plan, Skipped
 from scripts.bench_parts.processes import clean_environment, started
 from scripts.bench_parts.report import Report
+from scripts.bench_parts.scratch import scratch
 from scripts.bench_parts.shares import family, resident_mebibytes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,20 +102,20 @@ def test_the_page_about_it_names_every_part():
 
 
 class TokenServer(BaseHTTPRequestHandler):
-    """Every third answer is no token, and after every seventh it hangs up."""
+    """On each connection, the third answer is no token, and after the fourth it hangs up."""
 
     protocol_version = "HTTP/1.1"
     answered = 0
 
     def do_POST(self):
-        type(self).answered += 1
+        self.answered += 1
         self.rfile.read(int(self.headers["Content-Length"]))
-        body = b'{"error": "no"}' if self.answered % 3 == 0 else b'{"access_token": "t"}'
+        body = b'{"error": "no"}' if self.answered == 3 else b'{"access_token": "t"}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        self.close_connection = self.answered % 7 == 0
+        self.close_connection = self.answered == 4
 
     def log_message(self, *_):
         pass
@@ -123,7 +124,6 @@ class TokenServer(BaseHTTPRequestHandler):
 @pytest.fixture
 def token_server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), TokenServer)
-    TokenServer.answered = 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
@@ -132,7 +132,7 @@ def token_server():
 
 def test_the_generator_tells_tokens_from_other_answers_and_survives_being_hung_up_on(token_server):
     request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
-    load = drive(token_server, [request], connections=3, seconds=0.1)
+    load = drive(token_server, [request], connections=3, seconds=0.5)
     assert load.answered == len(load.latencies) > 0
     assert load.not_tokens > 0
     assert load.reconnected > 0
@@ -184,6 +184,17 @@ def is_running(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return False
+
+
+def test_the_scratch_of_a_killed_run_is_removed_by_the_next_and_that_of_a_living_one_is_not(tmp_path):
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    killed, living = tmp_path / f"run-{gone.pid}-a", tmp_path / f"run-{os.getppid()}-b"
+    killed.mkdir()
+    living.mkdir()
+    with scratch(tmp_path, "run") as folder:
+        assert set(tmp_path.iterdir()) == {folder, living}
+    assert set(tmp_path.iterdir()) == {living}
 
 
 def test_a_setting_of_ours_does_not_reach_what_is_measured(monkeypatch):

@@ -50,6 +50,7 @@ def test_a_single_refusal_leaves_a_single_line():
 APART = {
     "addresses": ({"address": "192.0.2.1"}, {"address": "192.0.2.2"}),
     "credentials": ({"credential": "a", "claimed": "a"}, {"credential": "b", "claimed": "b"}),
+    "credentials that have proven themselves": ({"credential": "a", "actor": "a"}, {"credential": "b", "actor": "b"}),
     "reasons": ({"reason": "not proven"}, {"reason": "disabled"}),
     "networks of IPv6": ({"address": "2001:db8::1"}, {"address": "2001:db8:0:1::1"}),
 }

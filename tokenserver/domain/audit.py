@@ -143,7 +143,9 @@ def _read(text: str, reached: Mapping[str, Head]) -> tuple[Head | None, str]:
     try:
         members = json.loads(body)
         chain, seq, prev = members["chain"], members["seq"], members["prev"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None, "not an audit line"
+    if not isinstance(chain, str):
         return None, "not an audit line"
     before = reached.get(chain, Head(chain))
     if seq != before.seq + 1:
