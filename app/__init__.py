@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app.api import AdminApi
-from app.http import install
+from app.http import Bodies, install
 from app.oauth.feed import GenerationFeed
 from app.oauth.metadata import Metadata
 from app.oauth.token import TokenEndpoint
@@ -67,4 +67,5 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     )
     for door in doors:
         door.mount(app)
+    app.wsgi_app = Bodies(app.wsgi_app, places=max(1, settings.threads - 4))  # type: ignore[method-assign]
     return app

@@ -18,11 +18,11 @@ import click
 
 from app.services import Services
 from app.services.audit import Caller
-from app.serving import serve_forever
+from app.serving import refuse_taken_address, serve_forever
 from app.settings import InvalidSettings, Settings, load, unknown_variables
 from tokenserver.clock import rfc3339
 from tokenserver.domain.audit import verify
-from tokenserver.errors import TokenServerError
+from tokenserver.errors import Refused, TokenServerError
 from tokenserver.tokens.keys import UnfitKey, signing_key_from_pem
 
 Connect = Callable[[Settings], Services]
@@ -64,6 +64,7 @@ def _serving(cli: click.Group, connect: Connect) -> None:
         """Migrate (SQLite), make what is missing, and serve until interrupted."""
         with _plainly():
             settings = load(host=host, port=port)
+            refuse_taken_address(settings)
             services = connect(settings)
             if settings.on_sqlite:
                 services.installation.migrate()
@@ -93,10 +94,11 @@ def _installing(cli: click.Group, connect: Connect) -> None:
         click.echo("The schema was brought up to date." if done else "The schema is up to date.")
 
     @cli.command("accept-restore")
-    def accept_restore() -> None:
+    @click.option("--reached", type=int, help="The change that a node which refuses to serve names, if not this one.")
+    def accept_restore(reached: int | None) -> None:
         """Go on with a database that was restored from a backup: every token that is out ends."""
         with _plainly():
-            reached = connect(load()).installation.accept_restore()
+            reached = connect(load()).installation.accept_restore(reached)
         click.echo(f"Every token has ended; changes go on after {reached}.")
         click.echo("Secrets, roles and restrictions are those of the backup: regenerate what was changed since.")
 
@@ -165,7 +167,7 @@ def _keys(cli: click.Group, connect: Connect) -> None:
             try:
                 key = signing_key_from_pem(pem.read_bytes())
             except UnfitKey as fault:
-                raise InvalidSettings(f"The key cannot be used: {fault}.") from None
+                raise Refused(f"The key cannot be used: {fault}.") from None
             services = connect(load())
             click.echo(services.keys.rotate(_shell(services), key, at_once=activate))
 

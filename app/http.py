@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Flask, Request, Response, request
@@ -40,6 +41,47 @@ ALWAYS: Headers = [
     ("Referrer-Policy", "no-referrer"),
 ]
 """On every answer that does not say otherwise."""
+
+
+class Busy(Unavailable):
+    public = "Too many requests are being received at the moment. Try again shortly."
+
+
+class Bodies:
+    """WSGI middleware: bounds how many requests may wait for their bodies at a time.
+
+    A body that never comes holds a thread, and nothing can hurry it. Callers who send slowly can so delay each other,
+    but not the feed and the probes, for which threads are left. A proxy in front that receives bodies whole before it
+    passes them on (nginx does) keeps such callers away altogether.
+    """
+
+    def __init__(self, beyond: Callable[..., Iterable[bytes]], places: int) -> None:
+        self._beyond = beyond
+        self._places = threading.BoundedSemaphore(places)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] in {"POST", "PATCH", "PUT"}:
+            environ["wsgi.input"] = _Body(environ["wsgi.input"], self._places)
+        return self._beyond(environ, start_response)
+
+
+class _Body:
+    """The stream of one request; each read takes a place, and raises Busy when there is none for half a second."""
+
+    __slots__ = ("_places", "_stream")
+
+    def __init__(self, stream: Any, places: threading.BoundedSemaphore) -> None:
+        self._stream = stream
+        self._places = places
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._places.acquire(timeout=0.5):
+            raise Busy(detail="too many bodies are being received")
+        try:
+            found: bytes = self._stream.read(size)
+            return found
+        finally:
+            self._places.release()
 
 
 def new_request_id() -> str:

@@ -9,12 +9,28 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from app.settings import PREFIX, Settings
+from app.settings import PREFIX, InvalidSettings, Settings
+
+
+def refuse_taken_address(settings: Settings) -> None:
+    """Raise InvalidSettings unless nobody listens there yet.
+
+    granian would share the port with whoever does, and every other request would meet another server.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as fault:
+        place = f"{settings.host} port {settings.port}"
+        raise InvalidSettings(f"TOKENSERVER_HOST, TOKENSERVER_PORT: {place}: {fault.strerror}") from None
 
 
 def serve_forever(settings: Settings) -> None:

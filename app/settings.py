@@ -172,7 +172,10 @@ def load(environ: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(
     try:
         settings = Settings.model_validate(values)
     except ValidationError as fault:
-        faults += [f"{PREFIX}{'_'.join(map(str, e['loc'][:1])).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in fault.errors()]
+        faults += [
+            f"{PREFIX}{'_'.join(map(str, e['loc'][:1])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in fault.errors()
+        ]
     if faults:
         raise InvalidSettings("\n".join(faults))
     return settings

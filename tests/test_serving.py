@@ -6,17 +6,18 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 import requests
 
-from tests.support.world import ROOT, a_world, eventually, free_port
+from tests.support.world import a_world, eventually, free_port
 
 
 @pytest.fixture
@@ -61,13 +62,8 @@ def test_a_node_is_alive_and_ready_and_says_where_it_serves(world):
 def test_a_node_whose_database_went_away_is_alive_but_not_ready_until_it_is_back(world):
     world.start()
     database = world.home / "tokenserver.db"
-    eventually(lambda: get(world, "/readyz").status_code == 200, "ready")
-    import sqlite3
-
     with sqlite3.connect(database, isolation_level=None) as stranger:
-        stranger.execute("PRAGMA locking_mode = EXCLUSIVE")
         stranger.execute("ALTER TABLE counter RENAME TO hidden")
-        stranger.execute("PRAGMA locking_mode = NORMAL")
         answer = get(world, "/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "temporarily_unavailable")
         assert int(answer.headers["Retry-After"]) >= 1
@@ -89,6 +85,7 @@ def test_a_signal_ends_it_in_time_with_exit_code_0_and_frees_the_port(world, how
     assert "Traceback" not in node.log.read_text()
 
 
+@pytest.mark.slow
 def test_requests_that_wait_for_the_feed_do_not_hold_up_the_end(world):
     node = world.start()
     waiting = threading.Thread(target=_wait_for_the_feed, args=(world,))
@@ -103,7 +100,7 @@ def test_requests_that_wait_for_the_feed_do_not_hold_up_the_end(world):
 
 def _wait_for_the_feed(world):
     try:
-        get(world, "/oauth/generations", params={"wait": 25, "after": 9_000_000_000})
+        get(world, "/oauth/generations", params={"wait": 25, "after": 0})
     except requests.RequestException:
         return
 
@@ -194,7 +191,7 @@ def test_log_lines_are_json_one_a_line(tmp_path):
     with a_world(tmp_path, token_log_sample="1", log_level="INFO") as world:
         node = world.start()
         for _ in range(3):
-            world.ask("nobody", "nothing\r\n\u2028\x1b[31m")
+            world.ask("nobody", "nothing\r\n\x85\x1b[31m")
         node.stop()
         lines = [line for line in node.log.read_text().splitlines() if line.startswith("{")]
         events = [json.loads(line) for line in lines]
@@ -217,5 +214,3 @@ def test_several_workers_serve_one_installation(tmp_path):
         lines = [line for line in world.audit_lines() if line["event"] == "token:issued"]
         assert len(lines) >= 60
         assert "whole" in world.shell("audit", "verify").stdout
-
-

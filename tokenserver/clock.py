@@ -6,6 +6,7 @@ made of (an expiry, the end of a grace period) are whole seconds; `now` has a fr
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ Clock = Callable[[], float]
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+LEAP = 5
+"""Seconds by which a wall clock may be ahead of the monotonic one without being doubted."""
 
 
 def utc_now() -> float:
@@ -30,19 +33,30 @@ def monotonic() -> float:
 class Ratchet:
     """A clock that does not go back: while the wall clock is behind a moment it has shown, that moment goes on.
 
-    A clock set back by a minute or an hour therefore revives nothing that has ended. A step back of over a day is taken
-    for the repair of a clock that was wrong, because a server that stood still for a day would serve nobody.
+    A clock set back by a minute or an hour therefore revives nothing that this process has seen end. A clock set ahead
+    is followed at once, and remembered only when it has stayed ahead for a minute by the monotonic clock: a moment of a
+    wrong clock must not be held on to. A step back of over a day is taken for the repair of a clock that was wrong.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ticks: Clock = monotonic) -> None:
         self._clock = clock
-        self._latest = 0.0
+        self._ticks = ticks
+        self._lock = threading.Lock()
+        self._latest, self._latest_at = clock(), ticks()
+        self._ahead_since: float | None = None
 
     def __call__(self) -> float:
-        now = self._clock()
-        if now >= self._latest or self._latest - now > DAY:
-            self._latest = now
-        return self._latest
+        with self._lock:
+            now, at = self._clock(), self._ticks()
+            if now < self._latest and self._latest - now <= DAY:
+                self._ahead_since = None
+                return self._latest
+            leapt = now - self._latest > at - self._latest_at + LEAP
+            if leapt and self._ahead_since is None:
+                self._ahead_since = at
+            if not leapt or at - (self._ahead_since or at) >= MINUTE or now < self._latest:
+                self._latest, self._latest_at, self._ahead_since = now, at, None
+            return now
 
 
 def rfc3339(moment: float | None) -> str | None:

@@ -10,7 +10,6 @@ import re
 
 from flask import Flask, Response, request
 
-from app.http import respond
 from app.services.feed import Feed
 from app.services.networks import Networks
 from tokenserver.domain.generation import LARGEST
@@ -41,5 +40,6 @@ class GenerationFeed:
         return response
 
     def networks(self, digest: str) -> Response:
-        ranges = self._networks.ranges(digest)
-        return respond({"allowed_ips": ranges}, headers=[("Cache-Control", "public, max-age=31536000, immutable")])
+        response = Response(self._networks.document(digest), content_type="application/json")
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

@@ -7,6 +7,8 @@ feed.
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response
 
 from app.http import respond
@@ -22,7 +24,9 @@ class Metadata:
         self._keys = keys
 
     def mount(self, app: Flask) -> None:
-        app.add_url_rule(_WELL_KNOWN, "metadata", self.metadata)
+        # The document of an issuer with a path has its place behind the well-known one (RFC 8414 §3.1).
+        for place in {_WELL_KNOWN, _WELL_KNOWN + urlsplit(self._issuer).path}:
+            app.add_url_rule(place, "metadata", self.metadata)
         app.add_url_rule("/.well-known/jwks.json", "jwks", self.jwks)
 
     def metadata(self) -> Response:

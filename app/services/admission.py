@@ -12,15 +12,14 @@ from collections.abc import Iterable
 from app.services.audit import STRANGER, Caller, Folding
 from app.services.credentials import ADMIN_AUDIENCE
 from app.services.keys import SigningKeys
+from app.services.standing import refuse_ended
 from app.settings import Settings
-from app.store import Store, Transaction
+from app.store import Store
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Entry, Event
-from tokenserver.domain.generation import Floor
-from tokenserver.domain.liveness import Endings
 from tokenserver.errors import AddressRefused, InsufficientScope, InvalidToken, MissingToken, Refused
 from tokenserver.tokens.claims import AccessClaims
-from tokenserver.tokens.verification import read_token, refuse_unless_live
+from tokenserver.tokens.verification import read_token
 
 
 class Admission:
@@ -50,6 +49,7 @@ class Admission:
             scopes=claims.scopes,
             address=address,
             request_id=request_id,
+            claims=claims,
         )
 
     def _read(self, unverified_token: str) -> AccessClaims:
@@ -59,7 +59,7 @@ class Admission:
     def _refuse(self, claims: AccessClaims, scopes: frozenset[str], address: str) -> None:
         now = self._clock()
         with self._store.reading() as tx:
-            refuse_unless_live(claims, self._endings(tx, claims, now), now)
+            refuse_ended(tx, claims, now)
             allowed = claims.allowed_ips
             if claims.allowed_ips_sha256 is not None:
                 allowed = tx.credentials.networks(claims.allowed_ips_sha256)
@@ -69,19 +69,6 @@ class Admission:
             raise AddressRefused
         if not scopes <= claims.scopes:
             raise InsufficientScope
-
-    def _endings(self, tx: Transaction, claims: AccessClaims, now: float) -> Endings:
-        credential = tx.credentials.get(claims.organization, claims.client_id)
-        organization = tx.organizations.get(claims.organization)
-        if credential is None or organization is None:
-            raise InvalidToken(detail="the credential is gone")
-        return Endings(
-            {
-                claims.credential_ref: (Floor(credential.generation.floor_at(now), 0),),
-                claims.organization_ref: (Floor(organization.generation.floor_at(now), 0),),
-            },
-            keys=frozenset(self._keys.ring().revoked),
-        )
 
     def _record(self, claims: AccessClaims | None, refusal: Refused, address: str, request_id: str) -> None:
         """Names the credential only when its signature was good; what a stranger sent is not recorded."""

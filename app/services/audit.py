@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,11 +20,11 @@ from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import Credential
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import AllowedIPs
-from tokenserver.tokens.claims import MOST_RANGES_CARRIED
+from tokenserver.tokens.claims import MOST_RANGES_CARRIED, AccessClaims
 
 STRANGER = "stranger"
 """The actor who has proven nothing."""
-MOST_FOLDED = 10_000
+MOST_FOLDED = 500
 """Different refusals of one minute that are told apart; what is beyond counts as one."""
 MOST_CLAIMED = 16
 """Client IDs that one address may claim in a minute with a line for each; what is beyond counts as one."""
@@ -40,6 +40,8 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     address: str = ""
     request_id: str = ""
+    claims: AccessClaims | None = field(default=None, repr=False)
+    """What the caller's token says; None for the shell."""
 
     def did(self, event: Event, now: float, credential: str = "", **detail: Any) -> Entry:
         """The audit line of what this caller did."""

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from app.services.audit import Caller
-from app.services.credentials import ADMIN_AUDIENCE, save_change
+from app.services.credentials import ADMIN_AUDIENCE, refuse_escalation, save_change
 from app.services.feed import Feed
 from app.services.ids import new_id
+from app.services.standing import changing
 from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
-from tokenserver.domain.catalogue import Api, Catalogue, Role, Scope
-from tokenserver.domain.credential import Credential
+from tokenserver.domain.catalogue import Api, Catalogue, Kind, Role, Scope
+from tokenserver.domain.credential import Credential, Status
 from tokenserver.domain.restrictions import Access, Grant, Restrictions, narrows
 from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound, PreconditionFailed
 
@@ -67,8 +68,8 @@ class CatalogueService:
         self._clock = clock
 
     def create_api(self, caller: Caller, draft: ApiDraft) -> Api:
-        with self._store.writing() as tx:
-            return self.create_api_in(tx, caller, draft, self._clock())
+        with changing(self._store, caller, self._clock) as (tx, now):
+            return self.create_api_in(tx, caller, draft, now)
 
     def create_api_in(self, tx: Transaction, caller: Caller, draft: ApiDraft, now: float) -> Api:
         """`create_api` as a part of a larger transaction."""
@@ -89,8 +90,7 @@ class CatalogueService:
         self, caller: Caller, api_id: str, version: int | None, edit: Callable[[Api], Api], *, cascade: bool = False
     ) -> Api:
         """Apply `edit`, which sets the name or the scopes."""
-        with self._store.writing() as tx:
-            now = self._clock()
+        with changing(self._store, caller, self._clock) as (tx, now):
             before = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
             _refuse_stale(before.version, version)
             _refuse_own(before)
@@ -107,8 +107,7 @@ class CatalogueService:
         return after
 
     def delete_api(self, caller: Caller, api_id: str, version: int | None, *, cascade: bool = False) -> None:
-        with self._store.writing() as tx:
-            now = self._clock()
+        with changing(self._store, caller, self._clock) as (tx, now):
             api = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
             _refuse_stale(api.version, version)
             _refuse_own(api)
@@ -120,8 +119,7 @@ class CatalogueService:
         self._feed.changed()
 
     def create_role(self, caller: Caller, draft: RoleDraft) -> Role:
-        with self._store.writing() as tx:
-            now = self._clock()
+        with changing(self._store, caller, self._clock) as (tx, now):
             if draft.audience is not None and draft.audience not in tx.catalogue.of(caller.organization_id):
                 raise InvalidInput([Fault("/audience", "There is no such API: create it with POST /v1/apis.")])
             role = Role(new_id("role"), caller.organization_id, draft.name, draft.description, draft.audience, int(now))
@@ -139,8 +137,7 @@ class CatalogueService:
 
     def update_role(self, caller: Caller, role_id: str, version: int | None, description: str) -> Role:
         """A role's name is what tokens and resource servers know it by, and never changes."""
-        with self._store.writing() as tx:
-            now = self._clock()
+        with changing(self._store, caller, self._clock) as (tx, now):
             before = _found(tx.catalogue.role(caller.organization_id, role_id), "role")
             _refuse_stale(before.version, version)
             if description == before.description:
@@ -152,8 +149,7 @@ class CatalogueService:
         return after
 
     def delete_role(self, caller: Caller, role_id: str, version: int | None, *, cascade: bool = False) -> None:
-        with self._store.writing() as tx:
-            now = self._clock()
+        with changing(self._store, caller, self._clock) as (tx, now):
             role = _found(tx.catalogue.role(caller.organization_id, role_id), "role")
             _refuse_stale(role.version, version)
             holders = tx.credentials.holding_role(caller.organization_id, role.name)
@@ -168,6 +164,8 @@ class CatalogueService:
         self, tx: Transaction, caller: Caller, before: Api, after: Api | None, now: float, *, cascade: bool
     ) -> None:
         """Credentials that would lose a scope when `before` becomes `after` (or goes)."""
+        if after is not None and set(map(_meaning, before.scopes)) <= set(map(_meaning, after.scopes)):
+            return
         catalogue = tx.catalogue.of(caller.organization_id)
         then: Catalogue = {audience: api for audience, api in catalogue.items() if audience != before.audience}
         if after is not None:
@@ -183,6 +181,11 @@ class CatalogueService:
             return replace(terms, grants=tuple(_without(terms.grants, before.audience, kept, gone=after is None)))
 
         _narrow(tx, caller, holders, taken, now, cascade=cascade)
+
+
+def _meaning(scope: Scope) -> tuple[str, Kind, bool]:
+    """What grants go by; a description means nothing to them."""
+    return scope.name, scope.access, scope.sensitive
 
 
 def _without(grants: Iterable[Grant], audience: str, kept: frozenset[str], *, gone: bool) -> Iterable[Grant]:
@@ -202,10 +205,16 @@ def _narrow(
     *,
     cascade: bool,
 ) -> None:
-    """Refuse, or take from each holder and bump it; in the order of client IDs, as every writer does."""
-    if holders and not cascade:
-        raise StillHeld(sorted(credential.client_id for credential in holders))
-    for credential in sorted(holders, key=lambda holder: holder.client_id):
+    """Refuse, or take from each holder and bump it; in the order of client IDs, as every writer does.
+
+    What has been revoked or has expired holds nothing any more.
+    """
+    final = {Status.REVOKED, Status.EXPIRED}
+    living = sorted((c for c in holders if c.status(now) not in final), key=lambda holder: holder.client_id)
+    if living and not cascade:
+        raise StillHeld([credential.client_id for credential in living])
+    for credential in living:
+        refuse_escalation(tx, caller, credential.restrictions)
         narrowed = credential.narrowed(taken(credential.restrictions), now)
         save_change(tx, caller, Event.CREDENTIAL_UPDATED, credential, narrowed, now)
 

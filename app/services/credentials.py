@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from app.services.audit import Caller, changes
 from app.services.feed import Feed
 from app.services.ids import new_id
+from app.services.standing import changing
 from app.store import Store, Transaction
 from app.store.credentials import SecretHistory
 from tokenserver.clock import Clock
@@ -69,13 +70,13 @@ class Credentials:
         self._clock = clock
 
     def create(self, caller: Caller, draft: Draft) -> NewSecret:
-        with self._store.writing() as tx:
-            return self.create_in(tx, caller, draft, self._clock())
+        with changing(self._store, caller, self._clock) as (tx, now):
+            return self.create_in(tx, caller, draft, now)
 
     def create_in(self, tx: Transaction, caller: Caller, draft: Draft, now: float) -> NewSecret:
         """`create` as a part of a larger transaction."""
         _refuse_unknown_terms(tx, caller, draft.restrictions, now)
-        _refuse_escalation(tx, caller, draft.restrictions)
+        refuse_escalation(tx, caller, draft.restrictions)
         client_id, secret = new_client_id(), new_secret()
         kept = self._kept(client_id, secret, now)
         credential = Credential(
@@ -115,7 +116,7 @@ class Credentials:
             wanted = edit(credential)
             if wanted.restrictions != credential.restrictions:
                 _refuse_unknown_terms(tx, caller, wanted.restrictions, now, known=credential.restrictions)
-                _refuse_escalation(tx, caller, wanted.restrictions)
+                refuse_escalation(tx, caller, wanted.restrictions)
             catalogue = tx.catalogue.of(caller.organization_id)
             changed = credential.renamed(wanted.name, wanted.description)
             changed = changed.restricted(wanted.restrictions, catalogue, now)
@@ -183,12 +184,11 @@ class Credentials:
     def _try(
         self, caller: Caller, client_id: str, event: Event, transition: Transition, version: int | None
     ) -> CredentialView:
-        with self._store.writing() as tx:
-            now = self._clock()
+        with changing(self._store, caller, self._clock) as (tx, now):
             before = self._view(tx, caller, client_id, now).credential
             if version is not None and before.version != version:
                 raise PreconditionFailed
-            _refuse_escalation(tx, caller, before.restrictions)
+            refuse_escalation(tx, caller, before.restrictions)
             after = transition(before, tx, now)
             if after is not before:
                 save_change(tx, caller, event, before, after, now)
@@ -251,9 +251,16 @@ def _refuse_unknown_terms(
         raise InvalidInput(faults)
 
 
-def _refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions) -> None:
+def refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions) -> None:
+    """Raise InsufficientScope where `terms` hold admin scopes, or may be used from addresses, that the caller may
+    not.
+    """
     if all(grant.audience != ADMIN_AUDIENCE for grant in terms.grants):
         return
     held = terms.scopes_at(tx.catalogue.of(caller.organization_id)).get(ADMIN_AUDIENCE, frozenset())
     if not held <= caller.scopes:
         raise InsufficientScope("The credential holds admin scopes that you do not hold.")
+    own = None if caller.claims is None else tx.credentials.get(caller.organization_id, caller.claims.client_id)
+    mine = None if own is None else own.restrictions.allowed_ips
+    if mine is not None and (terms.allowed_ips is None or not mine.covers(terms.allowed_ips)):
+        raise InsufficientScope("The credential holds admin scopes, and may be used from addresses that yours may not.")

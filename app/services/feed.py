@@ -12,6 +12,7 @@ directly.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 
@@ -25,6 +26,8 @@ from tokenserver.clock import Clock, monotonic
 from tokenserver.domain.generation import Floor
 from tokenserver.errors import TokenServerError
 from tokenserver.tokens.statements import Statement
+
+log = logging.getLogger("tokenserver.feed")
 
 LONGEST_WAIT = 25.0
 MOST_STATEMENTS_KEPT = 64
@@ -62,7 +65,7 @@ class Feed:
     def statement(self, after: int = 0, wait: float = 0.0) -> str:
         """The signed statement of what changed after `after`; held up to `wait` seconds until something does."""
         seq = self.last_seq()
-        if wait > 0 and seq <= after and self._places is not None and self._places.acquire(blocking=False):
+        if wait > 0 and seq == after and self._places is not None and self._places.acquire(blocking=False):
             try:
                 seq = self._watch.beyond(after, min(wait, LONGEST_WAIT))
             finally:
@@ -154,6 +157,9 @@ class Watch:
         try:
             seq = self._last_seq()
         except TokenServerError:
+            return
+        except Exception:
+            log.exception("unexpected while watching the feed")  # the thread must live: others wait for it
             return
         with self._moved:
             if seq != self._seq:

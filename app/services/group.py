@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from tokenserver.errors import Unavailable
+
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
@@ -71,6 +73,8 @@ class Group(Generic[Request, Answer]):
         try:
             self._work(group)
         except BaseException as fault:  # noqa: BLE001  it is raised again, by every member
+            if isinstance(fault, Unavailable):
+                group += self._all_waiting()
             for place in group:
                 place.fault = fault
         with self._lock:
@@ -82,3 +86,9 @@ class Group(Generic[Request, Answer]):
                 place.wake()
         if following is not None:
             following.wake()
+
+    def _all_waiting(self) -> list[Place[Request, Answer]]:
+        """Who has waited while the database could not be had is told so now, and not after another such wait."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        return waiting

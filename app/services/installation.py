@@ -31,7 +31,9 @@ from tokenserver.domain.grant import Organization
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import Pepper, Secret
+from tokenserver.errors import Conflict
 
+_PEPPERS = "pepper_ids"
 DEFAULT_EMAIL = "admin@localhost"
 ADMIN_SCOPES = tuple(
     Scope(f"{subject}:{kind.value}", kind)
@@ -90,7 +92,8 @@ class Installation:
         with self._store.reading() as tx:
             self._high_water.see(tx.feed.last_seq())
             organization = tx.organizations.first()
-            if organization is not None and tx.keys.all() and self._pepper_is_known(tx):
+            self._keys.refuse_unless_opened(tx)
+            if organization is not None and tx.keys.all() and self._peppers_are_known(tx):
                 return _shell(organization.id)
         with self._store.writing() as tx:
             return self._prepare_in(tx)
@@ -120,7 +123,7 @@ class Installation:
             tx.audit.append(caller.did(Event.INSTALLATION_BOOTSTRAPPED, now, client_id, operator=operator))
         return Bootstrapped(caller.organization_id, operator, client_id, made.secret)
 
-    def accept_restore(self) -> int:
+    def accept_restore(self, reached: int | None = None) -> int:
         """Go on with a database that went back: end every token, above the number that was reached; returns it.
 
         Resource servers remember floors of the lost changes. Each change lifts a generation by two at the most, so
@@ -129,7 +132,12 @@ class Installation:
         with self._store.writing() as tx:
             now = self._clock()
             found = tx.feed.last_seq()
-            reached = max(self._high_water.reached(), found)
+            reached = max(self._high_water.reached(), reached or 0)
+            if reached <= found:
+                raise Conflict(
+                    "This node has not seen the database go back: run it on the node that refuses to serve, or say with"
+                    " --reached which change that node names."
+                )
             leap = 2 * (reached - found) + 2
             tx.credentials.leap(leap, now)
             tx.feed.skip_to(reached)
@@ -155,19 +163,20 @@ class Installation:
                 tx, caller, ApiDraft(ADMIN_AUDIENCE, "tokenserver admin API", ADMIN_SCOPES), now
             )
         self._keys.make_first(tx, caller, now)
-        if not self._pepper_is_known(tx):
-            tx.organizations.set_fact("pepper_id", self._peppers[0].id)
+        if not self._peppers_are_known(tx):
+            tx.organizations.set_fact(_PEPPERS, ",".join(pepper.id for pepper in self._peppers))
         return caller
 
-    def _pepper_is_known(self, tx: Transaction) -> bool:
-        """Whether digests were made with our pepper; raises InvalidSettings when they were made with a stranger's."""
-        known = tx.organizations.fact("pepper_id")
-        if known is not None and known not in {pepper.id for pepper in self._peppers}:
+    def _peppers_are_known(self, tx: Transaction) -> bool:
+        """Whether the fact names our peppers; raises InvalidSettings while a secret needs one that was not given."""
+        fact = tx.organizations.fact(_PEPPERS)
+        known, ours = set((fact or "").split(",")) - {""}, {pepper.id for pepper in self._peppers}
+        if known - ours and tx.credentials.are_hashed_under(known - ours):
             raise InvalidSettings(
-                "The secrets in this database were hashed under another pepper (TOKENSERVER_PEPPER or the file pepper):"
+                "Secrets in this database were hashed under another pepper (TOKENSERVER_PEPPER or the file pepper):"
                 " restore it, or give it as TOKENSERVER_PEPPER_PREVIOUS."
             )
-        return known == self._peppers[0].id
+        return known == ours
 
 
 def _shell(organization_id: str) -> Caller:

@@ -129,7 +129,7 @@ class Issuing:
             raise InvalidClient(detail="malformed")
         computed = {p.id: digest(asked.client_id, asked.secret.reveal(), p) for p in self._peppers}
         proven = None
-        for secret in known.credential.secrets if known is not None else _DECOY:
+        for secret in known.secrets if known is not None else _DECOY:
             matches = is_secret_of(secret.digest, computed.get(secret.pepper_id, b""))
             if matches and secret.state_at(now) is not SecretState.ENDED:
                 proven = secret
@@ -140,34 +140,38 @@ class Issuing:
     def _decide(
         self, asked: TokenRequest, known: Known, secret: CredentialSecret, catalogue_version: int, now: float
     ) -> Permit:
-        restrictions = known.credential.restrictions
+        scopes, bound_roles = self._granted.of(known.organization.id, known.credential.restrictions, catalogue_version)
         return decide(
             known.credential,
             secret,
             known.organization,
             Asked(asked.address, asked.scopes, asked.resource),
-            self._granted.of(known.organization.id, restrictions, catalogue_version),
+            scopes,
             now,
+            bound_roles=bound_roles,
         )
 
 
 class _Granted:
-    """What grants mean at the present catalogue; remembered until the catalogue changes."""
+    """What grants and roles mean at the present catalogue; remembered until the catalogue changes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._resolved = lru_cache(maxsize=4096)(self._resolve)
+        self._scopes = lru_cache(maxsize=4096)(self._resolve)
         self._catalogue = lru_cache(maxsize=64)(self._read)
 
-    def of(self, organization_id: str, terms: Restrictions, version: int) -> Mapping[str, frozenset[str]]:
-        return self._resolved(organization_id, terms.grants, version)
+    def of(
+        self, organization_id: str, terms: Restrictions, version: int
+    ) -> tuple[Mapping[str, frozenset[str]], Mapping[str, str]]:
+        """Audience to scopes, and role to audience for roles that belong to one API."""
+        return self._scopes(organization_id, terms.grants, version), self._catalogue(organization_id, version)[1]
 
     def _resolve(self, organization_id: str, grants: tuple[Grant, ...], version: int) -> Mapping[str, frozenset[str]]:
-        return Restrictions(grants=grants).scopes_at(self._catalogue(organization_id, version))
+        return Restrictions(grants=grants).scopes_at(self._catalogue(organization_id, version)[0])
 
-    def _read(self, organization_id: str, _version: int) -> Catalogue:
+    def _read(self, organization_id: str, _version: int) -> tuple[Catalogue, Mapping[str, str]]:
         with self._store.reading() as tx:
-            return tx.catalogue.of(organization_id)
+            return tx.catalogue.of(organization_id), tx.catalogue.bound_roles(organization_id)
 
 
 def _signed(ring: Ring, claims: Mapping[str, Any]) -> str:
@@ -200,13 +204,12 @@ def _issued(asked: TokenRequest, permit: Permit, token_id: str, secret: Credenti
 
 def _refused(asked: TokenRequest, known: Known | None, refusal: Refused, now: float) -> Entry:
     """Names the credential only if there is one by that name: what a stranger typed is not recorded."""
-    credential = known.credential if known is not None else None
     return Entry(
         event=Event.TOKEN_REFUSED,
         at=now,
         actor=STRANGER if refusal.detail in {"malformed", "not proven"} else f"credential:{asked.client_id}",
-        organization=credential.organization_id if credential is not None else "",
-        credential=credential.client_id if credential is not None else "",
+        organization=known.organization.id if known is not None else "",
+        credential=asked.client_id if known is not None else "",
         address=asked.address,
         request_id=asked.request_id,
         outcome="refused",

@@ -1,9 +1,10 @@
 """Which key signs now, and which keys are published?
 
-A key signs from its `active_from` on, until a newer one does (one that is revoked before its time never does). It stays
-published for the longest token lifetime after that, so that every token it signed can be checked to its end. `rotate` publishes the new key at once and lets it sign
-`JWKS_MAX_AGE` later, when every resource server has fetched it (K12). `revoke` withdraws a key in an emergency: it
-leaves the key set, and the feed names it, so that every token it signed dies within the feed interval.
+A key signs from its `active_from` on, until a newer one does (one that is revoked before its time never does). It
+stays published for the longest token lifetime after that, so that every token it signed can be checked to its end.
+`rotate` publishes the new key at once and lets it sign `JWKS_MAX_AGE` later, when every resource server has fetched
+it (K12). `revoke` withdraws a key in an emergency: it leaves the key set, and the feed names it, so that every token
+it signed dies within the feed interval.
 
 Each node re-reads the keys once a second, and at once when the feed tells of a revocation; nothing on the way to a
 token asks the database for them.
@@ -86,6 +87,11 @@ class SigningKeys:
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public key set (RFC 7517 §5)."""
         return {"keys": [dict(key.jwk) for key in self.ring().believed.values()]}
+
+    def refuse_unless_opened(self, tx: Transaction) -> None:
+        """Raise InvalidSettings when the newest key cannot be unsealed, before another is sealed beside it."""
+        for stored in tx.keys.all()[-1:]:
+            self._open(stored)
 
     def make_first(self, tx: Transaction, caller: Caller, now: float) -> None:
         """A key to start with, where there is none."""

@@ -14,12 +14,12 @@ class Networks:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def ranges(self, digest: str) -> list[str]:
-        """The normal form of the list; raises NotFound."""
+    def document(self, digest: str) -> str:
+        """The list as JSON, `{"allowed_ips": [normal form]}`, as it is kept; raises NotFound."""
         if _DIGEST.match(digest) is None:
             raise NotFound
         with self._store.reading() as tx:
-            found = tx.credentials.networks(digest)
+            found = tx.credentials.networks_text(digest)
         if found is None:
             raise NotFound
-        return list(found.normal_form())
+        return f'{{"allowed_ips":{found}}}'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -22,7 +24,7 @@ class CatalogueStore:
         self._session = session
 
     def version(self) -> int:
-        """Rises with every change of an API, so that what was resolved against the catalogue can be remembered."""
+        """Another number after every change of APIs or roles, by which what was resolved can be remembered."""
         return self._session.scalars(select(CounterRow.value).where(CounterRow.name == "catalogue")).one()
 
     def of(self, organization_id: str) -> Catalogue:
@@ -87,6 +89,11 @@ class CatalogueStore:
     def role_names(self, organization_id: str) -> frozenset[str]:
         return frozenset(self._session.scalars(select(RoleRow.name).where(RoleRow.organization_id == organization_id)))
 
+    def bound_roles(self, organization_id: str) -> dict[str, str]:
+        """Role to audience, for those that belong to one API."""
+        query = select(RoleRow.name, RoleRow.audience).where(RoleRow.organization_id == organization_id)
+        return {name: audience for name, audience in self._session.execute(query) if audience is not None}
+
     def list_roles(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Role]:
         query = select(RoleRow).where(RoleRow.organization_id == organization_id)
         if after is not None:
@@ -107,6 +114,7 @@ class CatalogueStore:
                 version=role.version,
             )
         )
+        self._bump_version()
 
     def save_role(self, role: Role, *, was: Role) -> None:
         changed = self._session.execute(
@@ -123,6 +131,7 @@ class CatalogueStore:
         self._session.execute(
             delete(RoleRow).where(RoleRow.organization_id == role.organization_id, RoleRow.id == role.id)
         )
+        self._bump_version()
 
     def roles_of_api(self, organization_id: str, audience: str) -> int:
         query = select(func.count()).where(RoleRow.organization_id == organization_id, RoleRow.audience == audience)
@@ -141,9 +150,9 @@ class CatalogueStore:
             raise AlreadyThere from None
 
     def _bump_version(self) -> None:
-        self._session.execute(
-            update(CounterRow).where(CounterRow.name == "catalogue").values(value=CounterRow.value + 1)
-        )
+        """Random rather than the next: a number that a lost future has used means nothing after a restore."""
+        drawn = secrets.randbits(62)
+        self._session.execute(update(CounterRow).where(CounterRow.name == "catalogue").values(value=drawn))
 
 
 def _later(table: type[ApiRow | RoleRow], after: tuple[int, str]) -> ColumnElement[bool]:

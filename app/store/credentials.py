@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, not_, or_, select, update
@@ -15,6 +15,9 @@ from tokenserver.domain.credential import Credential, CredentialSecret, SecretSt
 from tokenserver.domain.restrictions import AllowedIPs
 from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
+
+_AT_ONCE = 500
+"""Values in one IN: databases bound them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,13 @@ class CredentialStore:
                 self._session.merge(secret_row(secret, credential))
         self._session.flush()
 
+    def are_hashed_under(self, pepper_ids: Iterable[str]) -> bool:
+        """Whether a secret that has not ended needs one of these peppers."""
+        query = select(CredentialSecretRow.id).where(
+            CredentialSecretRow.pepper_id.in_(list(pepper_ids)), CredentialSecretRow.state != SecretState.ENDED.value
+        )
+        return self._session.scalars(query.limit(1)).first() is not None
+
     def leap(self, by: int, now: float) -> None:
         """Bump every generation by `by` numbers, as `Generation.bumped` does; in one statement for each case."""
         row = CredentialRow
@@ -115,8 +125,12 @@ class CredentialStore:
 
     def networks(self, digest: str) -> AllowedIPs | None:
         """The long list of ranges under a digest."""
-        row = self._session.get(NetworkListRow, digest)
-        return None if row is None else AllowedIPs.from_normal_form(json.loads(row.ranges))
+        text = self.networks_text(digest)
+        return None if text is None else AllowedIPs.from_normal_form(json.loads(text))
+
+    def networks_text(self, digest: str) -> str | None:
+        """The same as it is kept: a JSON list of the normal form."""
+        return self._session.scalars(select(NetworkListRow.ranges).where(NetworkListRow.digest == digest)).first()
 
     def _mentioning(self, organization_id: str, column: object, name: str) -> Iterator[Credential]:
         """A first sieve over JSON text; the caller looks closer, since LIKE ignores case on SQLite."""
@@ -131,12 +145,13 @@ class CredentialStore:
 
     def _values(self, rows: Sequence[CredentialRow]) -> list[Credential]:
         secrets: dict[str, list[CredentialSecret]] = {}
-        live = select(CredentialSecretRow).where(
-            CredentialSecretRow.client_id.in_([row.client_id for row in rows]),
-            CredentialSecretRow.state != SecretState.ENDED.value,
-        )
-        for row in self._session.scalars(live):
-            secrets.setdefault(row.client_id, []).append(secret_from(row))
+        for start in range(0, len(rows), _AT_ONCE):
+            live = select(CredentialSecretRow).where(
+                CredentialSecretRow.client_id.in_([row.client_id for row in rows[start : start + _AT_ONCE]]),
+                CredentialSecretRow.state != SecretState.ENDED.value,
+            )
+            for row in self._session.scalars(live):
+                secrets.setdefault(row.client_id, []).append(secret_from(row))
         return [credential_from(row, tuple(secrets.get(row.client_id, ())), self._networks_of) for row in rows]
 
     def _networks_of(self, digest: str) -> AllowedIPs:

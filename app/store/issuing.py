@@ -13,8 +13,9 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 from app.store.database import Store, StoreUnavailable, unavailable_when_broken
@@ -27,16 +28,26 @@ from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
 from tokenserver.domain.restrictions import AllowedIPs, Restrictions
 
-MOST_NETWORK_LISTS = 64
+MOST_RANGES = 200_000
+"""Ranges of long lists that are kept in memory, some 30 MiB."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Known:
-    """A credential as the transaction sees it, its organization, and when each secret was last used."""
+    """A credential as the transaction sees it: its secrets, its organization, and when each secret was last used.
 
-    credential: Credential
+    The rest is read when it is asked for, which is after a secret was proven: a long list of addresses must not make a
+    stranger wait, who would learn from it that there is such a credential.
+    """
+
     organization: Organization
+    secrets: tuple[CredentialSecret, ...]
+    read: Callable[[tuple[CredentialSecret, ...]], Credential]
     last_use: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def credential(self) -> Credential:
+        return self.read(self.secrets)
 
 
 @dataclass(slots=True)
@@ -100,14 +111,16 @@ class IssuingStore:
             secret = CredentialSecret(row[23], bytes(row[24]), row[25], "", 0, SecretState(row[26]), row[27])
             there = known.get(row[0])
             if there is None:
-                there = known[row[0]] = self._known(connection, row, secret)
+                generation = Generation(row[18], row[19], row[20], row[21])
+                owner = Organization(row[1], "", generation, row[22])
+                there = known[row[0]] = Known(owner, (secret,), partial(self._credential, connection, row))
             else:
-                there.credential = replace(there.credential, secrets=(*there.credential.secrets, secret))
+                there.secrets = (*there.secrets, secret)
             if row[28] is not None:
                 there.last_use[secret.id] = row[28]
         return known
 
-    def _known(self, connection: Any, row: Row, secret: CredentialSecret) -> Known:
+    def _credential(self, connection: Any, row: Row, secrets: tuple[CredentialSecret, ...]) -> Credential:
         restrictions = Restrictions(
             networks_from(row[7], lambda digest: self._networks_of(connection, digest)),
             roles_from(row[5]),
@@ -115,13 +128,13 @@ class IssuingStore:
             row[8],
             row[9],
         )
-        credential = Credential(
+        return Credential(
             client_id=row[0],
             organization_id=row[1],
             name=row[2],
             restrictions=restrictions,
             generation=Generation(row[10], row[11], row[12], row[13]),
-            secrets=(secret,),
+            secrets=secrets,
             created_at=row[16],
             created_by="",
             project=row[3],
@@ -130,8 +143,6 @@ class IssuingStore:
             revoked_at=row[15],
             version=row[17],
         )
-        generation = Generation(row[18], row[19], row[20], row[21])
-        return Known(credential, Organization(row[1], "", generation, row[22]))
 
     def _networks_of(self, connection: Any, digest: str) -> AllowedIPs:
         """A long list of ranges; immutable under its digest, so that it may be remembered."""
@@ -140,9 +151,9 @@ class IssuingStore:
             row = self._sql.networks(connection, digest)
             if row is None:
                 raise LookupError("a network list is missing")
-            if len(self._networks) >= MOST_NETWORK_LISTS:
-                self._networks.pop(next(iter(self._networks)))
             found = self._networks[digest] = AllowedIPs.from_normal_form(json.loads(row[0]))
+            while len(self._networks) > 1 and sum(map(len, self._networks.values())) > MOST_RANGES:
+                self._networks.pop(next(iter(self._networks)))
         return found
 
 

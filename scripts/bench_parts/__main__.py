@@ -63,6 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print("Interrupted.", file=sys.stderr)
         return 130
     facts["load_average_after"] = machine.load_average()
+    facts["signature_microseconds_after"] = machine.signature_microseconds()
     print(report.in_words())
     path = Path(asked.json)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,8 +96,8 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rival", action="store_true", help="other servers from npm beside ours (needs Node.js)")
     parser.add_argument("--full", action="store_true", help="memory over a million tokens rather than 100,000")
     parser.add_argument("--wrk", action="store_true", help="cross-check the load generator with wrk")
-    parser.add_argument("--seconds", type=float, metavar="N", help="of each measurement (default 5)")
-    parser.add_argument("--rounds", type=int, metavar="N", help="of which the median is taken (default 3)")
+    parser.add_argument("--seconds", type=float, metavar="N", help="of each measurement (default 2)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="of which the median is taken (default 7)")
     parser.add_argument("--credentials", type=int, metavar="N", help="that are many (default 1,000,000)")
     parser.add_argument("--json", default="var/bench.json", metavar="FILE", help="default var/bench.json")
     return parser.parse_args(words)
@@ -108,8 +109,8 @@ def _plan(asked: argparse.Namespace, kept: Path, folder: Path) -> Plan:
         kept=kept,
         scratch=folder,
         placing=placing_here(),
-        seconds=asked.seconds or (0.3 if smoke else 5.0),
-        rounds=asked.rounds or (1 if smoke else 3),
+        seconds=asked.seconds or (0.3 if smoke else 2.0),
+        rounds=asked.rounds or (1 if smoke else 7),
         credentials=asked.credentials or (5000 if smoke else 1_000_000),
         smoke=smoke,
         full=asked.full,
@@ -126,7 +127,7 @@ def _chosen(asked: argparse.Namespace) -> list[str]:
 def _introduce(facts: dict[str, Any], plan: Plan) -> None:
     fsync = facts["fsync_microseconds"]
     plan.say(f"{facts['processor']}, {facts['cores']} cores; {facts['placing']}")
-    plan.say(f"fsync {fsync['median']:.0f} µs (p99 {fsync['p99']:.0f}); load average {facts['load_average']}")
+    plan.say(f"fsync {fsync['median']:.0f} µs (p99 {fsync['p99']:.0f}), ES256 {facts['signature_microseconds']:.0f} µs")
     if not plan.placing.apart:
         plan.say("the server and its load share their cores: every rate is too low")
 

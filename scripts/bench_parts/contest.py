@@ -1,8 +1,9 @@
 """Which of several servers answers more? They take turns, so that what disturbs the machine disturbs all of them.
 
 All are up at the same time on the same core, and only the one whose turn it is has work. Every second round goes the
-other way round. What is reported is the median of the rounds. Some hundred answers of each are looked at closely
-afterwards: all different, and signed by the key that the server publishes.
+other way round. What is reported is the median of the rounds, without those in which strangers used the server's core
+(unless they did so in every round); a ratio is the median of the ratios of each round. Some hundred answers of each are
+looked at closely afterwards: all different, and signed by the key that the server publishes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from scripts.bench_parts.plan import Plan
 from scripts.bench_parts.shares import Shares, Watch
 
 _LOOKED_AT = 200
+_DISTURBED = 0.05
+"""Share of the server's core that others may use in a round that counts."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,27 @@ class Outcome:
     shares: Sequence[Shares | None]
 
     @property
+    def undisturbed(self) -> frozenset[int]:
+        """Which rounds count."""
+        quiet = {place for place, one in enumerate(self.shares) if one is None or one.others <= _DISTURBED}
+        return frozenset(quiet or range(len(self.loads)))
+
+    @property
+    def counted(self) -> list[Load]:
+        return [self.loads[place] for place in sorted(self.undisturbed)]
+
+    @property
     def rate(self) -> float:
         """Tokens a second."""
-        return statistics.median(load.rate for load in self.loads)
+        return statistics.median(load.rate for load in self.counted)
+
+    def ratio_to(self, other: Outcome) -> float:
+        """The median ratio of the rates, round by round: those that count for both, or all if there is none."""
+        rounds = self.undisturbed & other.undisturbed or range(len(self.loads))
+        return statistics.median(self.loads[place].rate / other.loads[place].rate for place in rounds)
 
     def milliseconds(self, share: float) -> float:
-        return 1000 * statistics.median(load.latency(share) for load in self.loads)
+        return 1000 * statistics.median(load.latency(share) for load in self.counted)
 
     @property
     def answered(self) -> int:
@@ -55,12 +73,13 @@ class Outcome:
 
     def in_words(self) -> str:
         """What limited it."""
-        known = [shares for shares in self.shares if shares is not None]
-        generator = f"generator {statistics.median(load.own_share for load in self.loads):.0%} of its core"
+        known = [one for place in sorted(self.undisturbed) if (one := self.shares[place]) is not None]
+        generator = f"generator {statistics.median(load.own_share for load in self.counted):.0%} of its core"
         if not known:
             return generator
         middle = sorted(known, key=lambda shares: shares.ours)[len(known) // 2]
-        return f"server's core: {middle.in_words()}; {generator}"
+        rounds = f"{len(self.undisturbed)} of {len(self.loads)} rounds count"
+        return f"server's core: {middle.in_words()}; {generator}; {rounds}"
 
     def detail(self) -> dict[str, Any]:
         return {

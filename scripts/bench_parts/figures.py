@@ -30,10 +30,15 @@ class Bar:
 
 @dataclass(frozen=True)
 class Control:
-    """What the figure is held against, measured in the same run."""
+    """What the figure is held against, measured in the same run.
+
+    `paired` is the median of the ratios of each round, where both were measured in rounds: a machine whose speed
+    changes from one minute to the next changes it for both.
+    """
 
     name: str
     value: float
+    paired: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,9 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        return self.value / self.control.value if self.control is not None and self.control.value else None
+        if self.control is None or not self.control.value:
+            return None
+        return self.control.paired if self.control.paired is not None else self.value / self.control.value
 
     @property
     def met(self) -> bool | None:

@@ -62,16 +62,20 @@ def rate_figure(
 ) -> Figure:
     """A rate with its latencies beside it."""
     told = f"p50 {outcome.milliseconds(0.5):.1f} ms, p99 {outcome.milliseconds(0.99):.1f} ms"
-    control = Control(against[0], against[1].rate) if against is not None else None
-    return Figure(part, what, outcome.rate, "/s", bar, control, told, outcome.detail())
+    control = Control(against[0], against[1].rate, outcome.ratio_to(against[1])) if against is not None else None
+    beside = {against[0]: against[1].detail()} if against is not None else {}
+    return Figure(part, what, outcome.rate, "/s", bar, control, told, {**outcome.detail(), **beside})
 
 
 def _figures(outcomes: Mapping[str, Outcome], connections: int) -> Sequence[Figure]:
-    ours, what = outcomes[OURS], f"{connections} connections"
+    ours, wsgi, what = outcomes[OURS], outcomes[WSGI], f"{connections} connections"
+    against_wsgi = Control(WSGI, wsgi.rate, ours.ratio_to(wsgi))
     least = Bar(at_least=5000, aim=8000)
     figures = [
         rate_figure("issuing", f"tokens on SQLite, {what}", ours, least, (FLASK, outcomes[FLASK])),
-        Figure("issuing", "the same, against plain WSGI", ours.rate, "/s", None, Control(WSGI, outcomes[WSGI].rate)),
+        Figure(
+            "issuing", "the same, against plain WSGI", ours.rate, "/s", None, against_wsgi, detail={WSGI: wsgi.detail()}
+        ),
     ]
     if connections == CONNECTIONS[0]:
         p99 = ours.milliseconds(0.99)

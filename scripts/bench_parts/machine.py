@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from scripts.bench_parts.placing import Placing
 from scripts.bench_parts.processes import ROOT
 
@@ -33,6 +36,7 @@ def facts(folder: Path, placing: Placing) -> dict[str, Any]:
         "placing": placing.in_words(),
         "load_average": load_average(),
         "fsync_microseconds": fsync_microseconds(folder),
+        "signature_microseconds": signature_microseconds(),
         "sqlite": sqlite3.sqlite_version,
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
@@ -59,6 +63,16 @@ def fsync_microseconds(folder: Path, times: int = 200) -> dict[str, float]:
     finally:
         path.unlink(missing_ok=True)
     return {"median": round(statistics.median(taken), 1), "p99": round(statistics.quantiles(taken, n=100)[98], 1)}
+
+
+def signature_microseconds(times: int = 500) -> float:
+    """Median of one bare ES256 signature: how fast a core is, by what every token needs."""
+    key, taken = ec.generate_private_key(ec.SECP256R1()), []
+    for _ in range(times):
+        begun = time.perf_counter()
+        key.sign(b"x" * 400, ec.ECDSA(hashes.SHA256()))
+        taken.append((time.perf_counter() - begun) * 1e6)
+    return round(statistics.median(taken), 1)
 
 
 def _git(*words: str) -> str | None:

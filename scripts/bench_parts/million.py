@@ -12,7 +12,6 @@ import shutil
 import sqlite3
 import time
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 
 from scripts.bench_parts.contest import in_turn
@@ -37,8 +36,7 @@ def measure(plan: Plan) -> list[Figure]:
         outcomes = in_turn(plan, contestants, connections)
     small, big = (outcomes[name] for name in names)
     what = f"tokens on SQLite, {names[1]}, {connections} connections"
-    figure = rate_figure("million", what, big, Bar(at_least=0.9, of="ratio"), (names[0], small))
-    return [replace(figure, detail={**figure.detail, "of_few": small.detail()})]
+    return [rate_figure("million", what, big, Bar(at_least=0.9, of="ratio"), (names[0], small))]
 
 
 def _many(plan: Plan, like: Path) -> Installation:

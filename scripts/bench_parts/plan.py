@@ -22,8 +22,8 @@ class Plan:
     kept: Path
     scratch: Path
     placing: Placing
-    seconds: float = 5.0
-    rounds: int = 3
+    seconds: float = 2.0
+    rounds: int = 7
     credentials: int = 1_000_000
     smoke: bool = False
     full: bool = False

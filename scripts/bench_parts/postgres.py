@@ -22,8 +22,8 @@ import psycopg
 from scripts.bench_parts.contest import in_turn
 from scripts.bench_parts.figures import Bar, Figure
 from scripts.bench_parts.installing import install
-from scripts.bench_parts.issuing import rate_figure
-from scripts.bench_parts.load import Broken
+from scripts.bench_parts.issuing import FLASK, control, rate_figure
+from scripts.bench_parts.load import Broken, drive
 from scripts.bench_parts.machine import fsync_microseconds
 from scripts.bench_parts.plan import CONNECTIONS, FEW, Plan, Skipped
 from scripts.bench_parts.processes import Died, clean_environment, end_of, started
@@ -50,14 +50,15 @@ def measure(plan: Plan) -> list[Figure]:
     with running(plan) as database:
         installation = install(plan.folder("postgres"), FEW, database.url)
         settings = _settings(database)
-        with our_server(plan, _NAME, installation) as ours:
+        with our_server(plan, _NAME, installation) as ours, control(plan, FLASK, "flask_view", installation) as flask:
             for connections in CONNECTIONS:
+                outcomes = in_turn(plan, (ours, flask), connections)
+                answered += outcomes[_NAME].answered
                 watch = Watch(plan.placing.database, [database.pid])
-                outcome = in_turn(plan, [ours], connections)[_NAME]
+                drive(ours.port, ours.requests, connections, plan.seconds)
                 shares = watch.shares()
-                answered += outcome.answered
-                bar = Bar(at_least=3500, aim=6000)
-                figure = rate_figure("postgres", f"tokens on PostgreSQL, {connections} connections", outcome, bar)
+                what, bar = f"tokens on PostgreSQL, {connections} connections", Bar(at_least=3500, aim=6000)
+                figure = rate_figure("postgres", what, outcomes[_NAME], bar, (FLASK, outcomes[FLASK]))
                 told = "" if shares is None else f"database's core: {shares.in_words()}"
                 figures.append(replace(figure, detail={**figure.detail, "settings": settings, "database": told}))
         _refuse_lost_lines(database, answered)

@@ -60,6 +60,7 @@ def test_a_permit_says_everything_that_was_decided() -> None:
         organization=owner,
         audience=REPORTS,
         scopes=("reports:read",),
+        roles=some.restrictions.roles,
         generation=7,
         organization_generation=3,
         issued_at=NOW,
@@ -297,3 +298,11 @@ def test_the_first_reason_to_refuse_is_the_one_that_is_told(asked: dict[str, obj
     with pytest.raises(Refused) as refusal:
         ask(**asked)  # type: ignore[arg-type]
     assert refusal.value.public == reason
+
+
+def test_a_role_of_one_api_is_told_to_that_api_only() -> None:
+    some = credential(restrictions=terms(roles=frozenset({"cloud_admin", "admin_of_reports", "admin_of_elsewhere"})))
+    bound = {"admin_of_reports": REPORTS, "admin_of_elsewhere": "https://elsewhere.example.com"}
+    scopes = some.restrictions.scopes_at(CATALOGUE)
+    permit = decide(some, some.secrets[0], organization(), Asked("192.0.2.1", None, REPORTS), scopes, NOW, bound_roles=bound)
+    assert permit.roles == {"cloud_admin", "admin_of_reports"}

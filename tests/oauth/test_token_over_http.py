@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
@@ -79,7 +79,9 @@ def test_a_stock_client_library_gets_a_token(served, monkeypatch):
 
 def test_a_connection_is_kept_and_used_again(served):
     with requests.Session() as session:
-        answers = [session.post(f"{served.world.issuer}/oauth/token", data=served.asked(), timeout=20) for _ in range(5)]
+        answers = [
+            session.post(f"{served.world.issuer}/oauth/token", data=served.asked(), timeout=20) for _ in range(5)
+        ]
     assert [answer.status_code for answer in answers] == [200] * 5
     assert len({answer.headers["X-Request-Id"] for answer in answers}) == 5
     assert answers[0].headers["Cache-Control"] == "no-store"
@@ -127,7 +129,11 @@ def test_a_body_that_is_too_large_is_refused_and_the_server_goes_on(served):
         (b"POST /oauth/token HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 50\r\n", b"hello", 400),
         (b"POST /oauth/token HTTP/1.1\r\nContent-Length: -5\r\n", b"", 400),
         (b"POST /oauth/token HTTP/1.1\r\nContent-Length: x\r\n", b"", 400),
-        (b"POST /oauth/token HTTP/1.1\r\n" + FORM + b"Authorization: Basic \x01\x02\r\nContent-Length: 0\r\n", b"", 400),
+        (
+            b"POST /oauth/token HTTP/1.1\r\n" + FORM + b"Authorization: Basic \x01\x02\r\nContent-Length: 0\r\n",
+            b"",
+            400,
+        ),
         (b"POST /oauth/token HTTP/1.1\r\n" + FORM + b"X: \xff\xfe\r\nContent-Length: 0\r\n", b"", 400),
         (b"POST /oauth/token HTTP/1.1\r\n" + FORM + b"Transfer-Encoding: gzip, identity\r\n", b"", 400),
         (b"GET /oauth/token HTTP/1.1\r\n", b"", 405),
@@ -190,8 +196,8 @@ def test_what_the_client_wrote_before_the_proxy_counts_for_nothing_even_in_a_hea
 
 @pytest.mark.xfail(
     strict=True,
-    reason="granian gives X-Forwarded-For and X_Forwarded_For one name (CGI), and the one that comes last wins: a client"
-    " behind a proxy that passes underscores on can say that it is elsewhere",
+    reason="granian gives X-Forwarded-For and X_Forwarded_For one name (CGI), and the one that comes last wins: a"
+    " client behind a proxy that passes underscores on can say that it is elsewhere",
 )
 def test_an_underscore_does_not_make_a_client_be_elsewhere(served, restricted):
     spoofed = b"X-Forwarded-For: 198.51.100.7\r\nX_Forwarded_For: 192.0.2.1\r\n"
@@ -228,15 +234,23 @@ def test_a_caller_that_hangs_up_in_the_middle_harms_nobody(served):
     assert served.post(served.form)[0] == 200
 
 
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=False,
+    reason="a request whose body does not come holds a thread for as long as its sender likes, and `Bodies` has places"
+    " for twelve: then everybody is told 503. A proxy in front that receives bodies whole keeps such callers away",
+)
 def test_callers_that_never_finish_do_not_take_the_places_of_the_others(served):
     """More of them than there are threads."""
     rude = []
     try:
-        for _ in range(80):
+        for _ in range(120):
             connection = socket.create_connection(("127.0.0.1", served.world.port), timeout=20)
             connection.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\n" + FORM + b"Content-Length: 60\r\n\r\ngrant")
             rude.append(connection)
-        assert served.post(served.form)[0] == 200
+        for _ in range(20):
+            asked = served.asked()
+            assert requests.post(f"{served.world.issuer}/oauth/token", data=asked, timeout=3).status_code == 200
     finally:
         for connection in rude:
             connection.close()
@@ -245,7 +259,8 @@ def test_callers_that_never_finish_do_not_take_the_places_of_the_others(served):
 def test_those_who_wait_for_the_feed_do_not_take_the_places_of_the_others(served):
     with ThreadPoolExecutor(60) as threads:
         url = f"{served.world.issuer}/oauth/generations"
-        seq = 2**53 - 1
+        statement = requests.get(url, timeout=20).text.split(".")[1]
+        seq = json.loads(urlsafe_b64decode(statement + "=="))["seq"]
         for _ in range(60):
             threads.submit(requests.get, url, params={"after": seq, "wait": 2}, timeout=20)
         assert served.post(served.form)[0] == 200

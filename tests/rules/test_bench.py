@@ -16,15 +16,16 @@ from pathlib import Path
 import pytest
 
 from scripts.bench_parts.__main__ import PARTS, run
+from scripts.bench_parts.contest import Outcome
 from scripts.bench_parts.figures import COLUMNS, Bar, Control, Figure, table
-from scripts.bench_parts.load import drive, percentile
+from scripts.bench_parts.load import Load, drive, percentile
 from scripts.bench_parts.machine import facts
 from scripts.bench_parts.placing import Placing
 from scripts.bench_parts.plan import Plan, Skipped
 from scripts.bench_parts.processes import clean_environment, started
 from scripts.bench_parts.report import Report
 from scripts.bench_parts.scratch import scratch
-from scripts.bench_parts.shares import family, resident_mebibytes
+from scripts.bench_parts.shares import Shares, family, resident_mebibytes
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURE = Figure("issuing", "tokens", 4000.0, "/s", Bar(at_least=5000, aim=8000), Control("a bare view", 2000.0))
@@ -55,6 +56,20 @@ def plan(tmp_path):
 @pytest.mark.parametrize(("figure", "met", "ratio"), JUDGED.values(), ids=JUDGED.keys())
 def test_a_figure_is_judged_by_what_its_bar_is_about(figure, met, ratio):
     assert figure.cells()[-2:] == (ratio, met)
+
+
+def a_load(rate):
+    return Load(16, int(rate), 0, 0, 1.0, 0.1, [0.001])
+
+
+def test_rounds_with_strangers_on_the_core_do_not_count_and_ratios_are_taken_round_by_round():
+    quiet, busy = Shares(0.95, 0.01, 0.04), Shares(0.5, 0.5, 0.0)
+    ours = Outcome([a_load(100), a_load(50), a_load(60)], [quiet, quiet, busy])
+    control = Outcome([a_load(200), a_load(100), a_load(400)], [quiet, quiet, quiet])
+    assert ours.rate == 75
+    assert control.rate == 200
+    assert ours.ratio_to(control) == 0.5
+    assert Outcome([a_load(60)], [busy]).rate == 60
 
 
 def test_the_table_has_a_cell_for_every_column_of_every_figure():

@@ -101,7 +101,9 @@ def test_those_who_have_proven_their_secret_are_never_lumped_together():
 def test_what_is_remembered_is_bounded_however_many_strangers_come():
     folding = Folding()
     lines = [
-        line for n in range(MOST_FOLDED + 500) for line in fold(folding, address=f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")
+        line
+        for n in range(MOST_FOLDED + 500)
+        for line in fold(folding, address=f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")
     ]
     assert len(folding._counts) <= MOST_FOLDED + 1
     assert len(lines) == MOST_FOLDED + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -173,14 +174,14 @@ def test_another_organization_finds_nothing_of_ours(workshop, catalogue):
 
 @both
 def test_nobody_is_given_a_role_that_is_being_deleted(workshop):
-    """Either the credential comes first and is named or loses the role, or the role is gone and the credential refused."""
+    """Either the credential comes first and is named, or the role is gone and the credential refused."""
     other = workshop.beside()
     for number in range(6):
         name = f"role_{number}"
         role = workshop.services.catalogue.create_role(workshop.caller, RoleDraft(name, "", None))
-        outcomes = at_once(
-            lambda role=role: workshop.services.catalogue.delete_role(workshop.caller, role.id, None),
-            lambda name=name: other.credential(roles=frozenset({name})),
+        outcomes: list[object] = at_once(
+            partial(workshop.services.catalogue.delete_role, workshop.caller, role.id, None),
+            partial(other.credential, roles=frozenset({name})),
         )
         assert {type(fault) for fault in failed(outcomes)} <= {StillHeld, InvalidInput}
         assert len(failed(outcomes)) == 1
@@ -196,7 +197,7 @@ def _roles(workshop):
 
 @both
 def test_changes_that_touch_the_same_things_in_another_order_do_not_stop_each_other(workshop):
-    """A cascade over many credentials, beside changes of each of them and of the catalogue: nobody is told to come back."""
+    """A cascade over many credentials beside changes of each and of the catalogue: nobody is told to come back."""
     other = workshop.beside()
     made = [workshop.credential(roles=frozenset({"auditor"})) for _ in range(6)]
 

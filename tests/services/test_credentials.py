@@ -76,7 +76,9 @@ FAULTY = {
 
 
 @pytest.mark.parametrize(("terms", "pointer"), FAULTY.values(), ids=FAULTY.keys())
-def test_terms_that_cannot_be_are_refused_with_a_pointer_and_leave_nothing(workshop, credentials, caller, terms, pointer):
+def test_terms_that_cannot_be_are_refused_with_a_pointer_and_leave_nothing(
+    workshop, credentials, caller, terms, pointer
+):
     made = workshop.credential()
     lines = len(workshop.audit_lines())
     for attempt in (

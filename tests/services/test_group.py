@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -41,8 +42,8 @@ def work():
     return Work()
 
 
-def waiting(group):
-    return len(group._waiting)
+def is_waiting(group, count):
+    return len(group._waiting) == count
 
 
 def join_behind(group, work, requests):
@@ -53,7 +54,7 @@ def join_behind(group, work, requests):
     work.began.acquire()
     for number, request in enumerate(requests, start=1):
         outcomes.append(threads.submit(group.join, request))
-        eventually(lambda number=number: waiting(group) == number, "it waits")
+        eventually(partial(is_waiting, group, number), "it waits")
     return threads, outcomes
 
 

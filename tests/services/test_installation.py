@@ -10,9 +10,7 @@ from app.settings import InvalidSettings
 from tests.support.workshop import Workshop, a_workshop, at_once, failed, succeeded
 from tokenserver.errors import InvalidClient
 
-both = pytest.mark.parametrize(
-    "empty", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
-)
+both = pytest.mark.parametrize("empty", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 
 
 @pytest.fixture(params=["sqlite"])
@@ -162,7 +160,9 @@ def test_accepting_a_restored_database_ends_every_token_and_uses_no_number_again
         execute("UPDATE counter SET value = 0 WHERE name = 'feed'")
         execute("DELETE FROM generation_event")
         execute("UPDATE credential SET gen_current = 1, gen_floor = 1, gen_next_floor = 1")
-        execute("UPDATE credential_secret SET state = CASE WHEN id = ? THEN 'current' ELSE 'ended' END", (made.secret_id,))
+        execute(
+            "UPDATE credential_secret SET state = CASE WHEN id = ? THEN 'current' ELSE 'ended' END", (made.secret_id,)
+        )
     assert empty.services.installation.accept_restore() == 5
     after = empty.claims(empty.issue(made))
     assert after.generation > lost

@@ -10,14 +10,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-import app.services.issuing
 from app.services.catalogue import ApiDraft, RoleDraft
 from app.store.database import StoreUnavailable
 from tests.support.workshop import ISSUER, NOW, REPORTS, SCOPES, allowed, at_once, failed, many_ranges, succeeded
 from tokenserver.clock import DAY
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.restrictions import LONGEST_LIFETIME, Access, Grant
-from tokenserver.domain.secret import Secret, new_client_id, new_secret
+from tokenserver.domain.secret import Secret, digest, new_client_id, new_secret
 from tokenserver.errors import InvalidClient, InvalidScope, InvalidTarget, Refused, UnauthorizedClient
 
 both = pytest.mark.parametrize(
@@ -101,14 +100,14 @@ class Watched:
     """What a request makes the server do: statements to the database, and HMACs."""
 
     def __init__(self, workshop, monkeypatch):
-        self.workshop, self.did = workshop, []
-        real = app.services.issuing.digest
+        self.workshop = workshop
+        self.did: list[str] = []
 
-        def digest(*arguments):
+        def counted(*arguments):
             self.did.append("HMAC")
-            return real(*arguments)
+            return digest(*arguments)
 
-        monkeypatch.setattr("app.services.issuing.digest", digest)
+        monkeypatch.setattr("app.services.issuing.digest", counted)
         workshop.issue(workshop.credential())  # opens the connection
         workshop.issuing._issuing._connection.driver_connection.set_trace_callback(self._statement)
 
@@ -194,7 +193,9 @@ def test_a_secret_is_the_whole_secret_and_nothing_like_it(workshop, change):
     assert isinstance(refusal(workshop, client_id(made), Secret(change(made.secret.reveal()))), InvalidClient)
 
 
-@pytest.mark.parametrize("name", ["", "\0", "admin", "tsc_%", "\ud800", "tsc_" + "0" * 22 + "\n", "x" * 60_000, "é" * 22])
+@pytest.mark.parametrize(
+    "name", ["", "\0", "admin", "tsc_%", "\ud800", "tsc_" + "0" * 22 + "\n", "x" * 60_000, "é" * 22]
+)
 def test_a_client_id_may_be_anything_at_all(workshop, name):
     assert told(refusal(workshop, name, new_secret()))[0] is InvalidClient
 
@@ -274,9 +275,7 @@ def test_a_change_of_the_catalogue_holds_for_the_next_token_of_every_process(wor
     other = workshop.beside()
     made = workshop.credential(grants=(Grant(REPORTS, Access.ALL_READ),))
     assert workshop.issue(made).scope == other.issue(made).scope == "reports:read"
-    (api,) = [
-        api for api in workshop.services.catalogue.list_apis(workshop.caller, None, 9) if api.audience == REPORTS
-    ]
+    (api,) = [api for api in workshop.services.catalogue.list_apis(workshop.caller, None, 9) if api.audience == REPORTS]
     for scopes, meant in (
         ((*SCOPES, Scope("new:read", Kind.READ)), "new:read reports:read"),
         ((*SCOPES, Scope("new:read", Kind.READ, sensitive=True)), "reports:read"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import text
@@ -73,7 +74,9 @@ class AuditLogConformance:
 
             return run
 
-        assert failed(at_once(*(writer(s, n) for s, n in ((store, "a"), (store, "b"), (other, "c"), (other, "d"))))) == []
+        assert (
+            failed(at_once(*(writer(s, n) for s, n in ((store, "a"), (store, "b"), (other, "c"), (other, "d"))))) == []
+        )
         assert [line.head.seq for line in lines(store)] == list(range(1, 41))
         assert flaw(store) is None
 
@@ -92,7 +95,7 @@ class AuditLogConformance:
         assert failed(at_once(writer, verifier)) == []
         assert set(flaws) <= {None}
 
-    DEEDS = {
+    DEEDS: ClassVar = {
         "a line is edited": "UPDATE audit_event SET line = replace(line, '\"b\"', '\"x\"') WHERE seq = 2",
         "a line is removed": "DELETE FROM audit_event WHERE seq = 2",
         "the last line is removed": "DELETE FROM audit_event WHERE seq = 3",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -68,7 +69,9 @@ class CredentialStoreConformance:
             restrictions=terms,
             generation=Generation(LARGEST, LARGEST - 2, LARGEST - 1, made_up.NOW + 5),
             secrets=(
-                made_up.secret("first", state=SecretState.RETIRING, expires_at=made_up.NOW + 5, digest=bytes(range(32))),
+                made_up.secret(
+                    "first", state=SecretState.RETIRING, expires_at=made_up.NOW + 5, digest=bytes(range(32))
+                ),
                 made_up.secret("second"),
             ),
             project="p",
@@ -139,9 +142,7 @@ class CredentialStoreConformance:
         def save(name):
             def task():
                 with store.writing() as tx:
-                    tx.credentials.save(
-                        credential.regenerated(made_up.secret(name), made_up.NOW), was=credential
-                    )
+                    tx.credentials.save(credential.regenerated(made_up.secret(name), made_up.NOW), was=credential)
                 return f"secret_{name}"
 
             return task
@@ -214,7 +215,7 @@ class CredentialStoreConformance:
         assert len(seen) == 11
         assert places == sorted(places, reverse=True)
 
-    NAMES = {
+    NAMES: ClassVar = {
         "an underscore is no wildcard": ("cloud_admin", "cloudXadmin"),
         "a percent sign is no wildcard": ("a%z", "abcz"),
         "case counts": ("Admin", "admin"),

@@ -48,7 +48,7 @@ class TransactionConformance:
             tx.organizations.set_fact("colour", "red")
             tx.feed.tell_floors(ours, "ref", [Floor(2, 1)], NOW)
             tx.audit.append(workshop.caller.did(Event.ROLE_CREATED, NOW))
-            1 / 0
+            raise ZeroDivisionError
         with store.reading() as tx:
             assert tx.organizations.fact("colour") is None
             assert tx.feed.last_seq() == 0

