@@ -34,7 +34,8 @@ class GenerationFeed:
             raise InvalidRequest("after is the seq of the last statement that you have.")
         if _SECONDS.match(wait) is None:
             raise InvalidRequest("wait is a number of seconds; more than 25 count as 25.")
-        statement = self._feed.statement(int(after), float(wait))
+        held = float(wait) if "after" in request.args else 0.0  # who knows nothing yet has nothing to wait for
+        statement = self._feed.statement(int(after), held)
         response = Response(statement, content_type="application/jwt")
         response.headers["Cache-Control"] = "no-store" if float(wait) else "public, max-age=1"
         return response

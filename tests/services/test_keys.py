@@ -263,11 +263,12 @@ def test_private_keys_are_nowhere_in_clear(workshop, keys):
 
 
 def test_another_kek_signs_nothing_and_says_what_to_do(workshop):
-    stranger = workshop.beside(kek=bytes(range(1, 33)))
-    with pytest.raises(NoUsableKey) as caught:
-        stranger.services.keys.ring()
-    assert "TOKENSERVER_KEK" in caught.value.detail
-    assert "TOKENSERVER_KEK" not in caught.value.public
+    stranger = workshop.beside(prepared=False, kek=bytes(range(1, 33)))
+    for attempt in (stranger.services.keys.ring, stranger.services.installation.prepare):
+        with pytest.raises(NoUsableKey) as caught:
+            attempt()
+        assert "TOKENSERVER_KEK" in caught.value.detail
+        assert "TOKENSERVER_KEK" not in caught.value.public
 
 
 def test_a_database_that_is_away_leaves_us_with_the_keys_last_known(workshop, monkeypatch):

@@ -32,7 +32,7 @@ def test_a_node_without_a_key_is_not(tmp_path):
 
 def test_a_node_that_cannot_open_its_key_is_not(workshop):
     with pytest.raises(Unavailable):
-        readiness(workshop.beside(kek=bytes(32))).check()
+        readiness(workshop.beside(prepared=False, kek=bytes(32))).check()
 
 
 def test_a_node_whose_database_is_gone_is_not_even_if_it_remembers_the_keys(workshop):

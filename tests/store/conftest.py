@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.store import Store
-from tests.support.workshop import Workshop, a_workshop
+from tests.support.workshop import Workshop, a_prepared_workshop
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
 
@@ -23,9 +23,9 @@ def database_url(request, tmp_path) -> str:
 
 
 @pytest.fixture
-def workshop(database_url, tmp_path) -> Iterator[Workshop]:
-    with a_workshop(database_url, tmp_path) as workshop:
-        yield workshop.prepare()
+def workshop(request, tmp_path) -> Iterator[Workshop]:
+    with a_prepared_workshop(request.cls.backend, tmp_path) as workshop:
+        yield workshop
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ class CatalogueConformance:
         with store.reading() as tx:
             assert tx.catalogue.api(ours, "api_1") == after
 
-    def test_the_version_rises_with_every_change_of_an_api(self, store, api):
+    def test_the_version_is_another_after_every_change_of_an_api(self, store, api):
         """What was resolved against the catalogue is remembered by it."""
         first = version(store)
         with store.writing() as tx:
@@ -70,7 +70,8 @@ class CatalogueConformance:
         with pytest.raises(KeyError), store.writing() as tx:
             tx.catalogue.add_api(api)
             raise KeyError
-        assert first < second < third == version(store)
+        assert len({first, second, third}) == 3
+        assert version(store) == third
 
     def test_the_second_of_two_racing_saves_loses(self, store, ours, api, role):
         def rename(name):

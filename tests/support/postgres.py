@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,10 @@ class Postgres:
                 connection.execute(statement.encode())
 
     @contextmanager
-    def fresh(self) -> Iterator[str]:
-        """The URL of an empty database, which is dropped afterwards, whoever is still connected."""
+    def fresh(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new database, which is dropped afterwards, whoever is still connected."""
         name = f"test_{uuid.uuid4().hex}"
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url(name)
         finally:
@@ -66,17 +67,16 @@ class Postgres:
         pgexec("pg_ctl", command, bin_path=self._server.bin_path, user=self._server.system_user)
 
 
-def a_server(name: str, *, safe: bool = False) -> Postgres:
-    """The server of that name, started by the first who asks. Not `safe`: what is written is not synced to the disk."""
+@cache
+def a_server(name: str) -> Postgres:
+    """The server of that name, started by the first who asks. What is written is not synced to the disk."""
     try:
         started = _started(name)
     except Exception as fault:
         if "CI" in os.environ:
             raise
         pytest.skip(f"PostgreSQL cannot run here: {type(fault).__name__}: {fault}")
-    if not safe:
-        started.execute("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET max_wal_size = '256MB'")
-        started.execute("SELECT pg_reload_conf()")
+    started.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     return started
 
 
@@ -100,10 +100,15 @@ def a_server_to_break() -> Iterator[Postgres]:
         shutil.rmtree(server.folder, ignore_errors=True)
 
 
+def the_server() -> Postgres:
+    """The server of this run."""
+    return a_server(os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone-{os.getpid()}")[:20])
+
+
 @contextmanager
 def a_database() -> Iterator[str]:
     """The URL of an empty database of this run's server."""
-    with a_server(os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone-{os.getpid()}")[:20]).fresh() as url:
+    with the_server().fresh() as url:
         yield url
 
 

@@ -6,13 +6,17 @@ caches and audit chains.
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +29,7 @@ from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import Draft, NewSecret
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
 from app.settings import Settings, load
+from tests.support.postgres import the_server
 from tests.support.server import ISSUER, NOW, StillClock
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.restrictions import Access, AllowedIPs, Grant, Restrictions
@@ -71,10 +76,11 @@ class Workshop:
         self.caller = self.services.installation.prepare()
         return self
 
-    def beside(self, **settings: object) -> Workshop:
+    def beside(self, *, prepared: bool = True, **settings: object) -> Workshop:
         """Another process of the same installation, under the same clock."""
         other = Workshop(self.settings.model_copy(update=settings), self.clock)
-        other.caller = other.services.installation.prepare()
+        if prepared:
+            other.caller = other.services.installation.prepare()
         return other
 
     def close(self) -> None:
@@ -126,6 +132,42 @@ def a_workshop(database_url: str, home: Path, **settings: object) -> Iterator[Wo
         yield workshop
     finally:
         workshop.close()
+
+
+@contextmanager
+def a_prepared_workshop(backend: str, home: Path, *, stocked: bool = False) -> Iterator[Workshop]:
+    """On a copy of a database that was prepared once; `stocked` with the catalogue."""
+    with ExitStack() as closing:
+        if backend == "postgres":
+            template = _prepared_in_postgres(stocked=stocked)
+            url = closing.enter_context(the_server().fresh(template))
+        else:
+            url = f"sqlite:///{shutil.copy(_prepared_file(stocked=stocked), home / 'tokenserver.db')}"
+        yield closing.enter_context(a_workshop(url, home)).prepare()
+
+
+@cache
+def _prepared_file(*, stocked: bool) -> Path:
+    home = Path(tempfile.mkdtemp(prefix="tokenserver-tests-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    _prepare(f"sqlite:///{home / 'prepared.db'}", home, stocked=stocked)
+    return home / "prepared.db"
+
+
+@cache
+def _prepared_in_postgres(*, stocked: bool) -> str:
+    name = f"prepared_{os.getpid()}_{int(stocked)}"
+    the_server().execute(f"CREATE DATABASE {name}")
+    with tempfile.TemporaryDirectory() as home:
+        _prepare(the_server().url(name), Path(home), stocked=stocked)
+    return name
+
+
+def _prepare(url: str, home: Path, *, stocked: bool) -> None:
+    with a_workshop(url, home) as workshop:
+        workshop.prepare()
+        if stocked:
+            workshop.catalogue()
 
 
 def allowed(text: str) -> AllowedIPs:
