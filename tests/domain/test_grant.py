@@ -304,5 +304,6 @@ def test_a_role_of_one_api_is_told_to_that_api_only() -> None:
     some = credential(restrictions=terms(roles=frozenset({"cloud_admin", "admin_of_reports", "admin_of_elsewhere"})))
     bound = {"admin_of_reports": REPORTS, "admin_of_elsewhere": "https://elsewhere.example.com"}
     scopes = some.restrictions.scopes_at(CATALOGUE)
-    permit = decide(some, some.secrets[0], organization(), Asked("192.0.2.1", None, REPORTS), scopes, NOW, bound_roles=bound)
+    asked = Asked("192.0.2.1", None, REPORTS)
+    permit = decide(some, some.secrets[0], organization(), asked, scopes, NOW, bound_roles=bound)
     assert permit.roles == {"cloud_admin", "admin_of_reports"}

@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import requests
 
@@ -48,7 +49,7 @@ def test_callers_whose_bodies_never_come_leave_the_feed_and_the_probes_alive(tmp
         for _ in range(80):
             slow.enter_context(half_sent(world, head, b"grant_type=client_credentials"))
         for path in ("/healthz", "/readyz", "/oauth/generations"):
-            eventually(lambda path=path: _answers(world, path), f"{path} answers")
+            eventually(partial(_answers, world, path), f"{path} answers")
         slow.close()
         eventually(lambda: _asks(world) == 401, "the token endpoint answers again")
 

@@ -76,6 +76,7 @@ def test_the_examples_of_the_readme_guard_an_api(kind, call):
 
 
 def test_the_readme_names_a_journey_for_each_promise():
-    promises = re.split(r"^\d+\. ", README.partition("## The promises")[2].partition("\n## ")[0], flags=re.MULTILINE)[1:]
+    section = README.partition("## The promises")[2].partition("\n## ")[0]
+    promises = re.split(r"^\d+\. ", section, flags=re.MULTILINE)[1:]
     assert len(promises) == 10
     assert all("](tests/" in promise for promise in promises)

@@ -33,7 +33,7 @@ def wsgi_api(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [environ["tokenserver.principal"].client_id.encode()]
 
 
-async def asgi_api(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def asgi_api(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": scope["tokenserver.principal"].client_id.encode()})
 
@@ -45,7 +45,7 @@ class Threading(ThreadingMixIn, WSGIServer):
 def main(kind: str, port: int, options: dict[str, Any]) -> None:
     verifier = Verifier(trusted_proxies=["127.0.0.0/8"], **options)
     if kind == "asgi":
-        app = asgi.TokenMiddleware(asgi_api, verifier, required)
+        app: Any = asgi.TokenMiddleware(asgi_api, verifier, required)
         uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off")
         return
     with make_server("127.0.0.1", port, wsgi.TokenMiddleware(wsgi_api, verifier, required), Threading) as server:
