@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.credentials import QUICK
-from tokenserver.clock import DAY, HOUR, MINUTE, monotonic, rfc3339, utc_now
+from tokenserver.clock import DAY, HOUR, MINUTE, Ratchet, monotonic, rfc3339, utc_now
 
 WRITTEN = {
     "the epoch": (0, "1970-01-01T00:00:00Z"),
@@ -47,3 +47,52 @@ def test_the_clock_tells_the_time() -> None:
 def test_the_clock_for_ages_never_goes_back() -> None:
     moments = [monotonic() for _ in range(1000)]
     assert moments == sorted(moments)
+
+
+class Clocks:
+    """A wall clock that somebody sets, and a monotonic one that nobody can."""
+
+    def __init__(self) -> None:
+        self.wall, self.ticks = 1_800_000_000.0, 100.0
+        self.now = Ratchet(lambda: self.wall, lambda: self.ticks)
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += seconds
+        self.ticks += seconds
+
+
+def test_a_clock_that_is_set_back_shows_the_latest_moment_until_it_has_caught_up() -> None:
+    clocks = Clocks()
+    clocks.pass_by(100)
+    latest = clocks.now()
+    clocks.wall -= HOUR
+    assert clocks.now() == latest
+    clocks.pass_by(HOUR + 1)
+    assert clocks.now() == clocks.wall > latest
+
+
+def test_a_moment_of_a_clock_that_is_ahead_is_not_held_on_to() -> None:
+    clocks = Clocks()
+    clocks.now()
+    clocks.wall += 2 * HOUR
+    assert clocks.now() == clocks.wall
+    clocks.wall -= 2 * HOUR
+    clocks.pass_by(1)
+    assert clocks.now() == clocks.wall
+
+
+def test_a_clock_that_stays_ahead_for_a_minute_is_believed() -> None:
+    clocks = Clocks()
+    clocks.wall += 2 * HOUR
+    clocks.now()
+    clocks.pass_by(MINUTE)
+    latest = clocks.now()
+    clocks.wall -= HOUR
+    assert clocks.now() == latest
+
+
+def test_a_step_back_of_more_than_a_day_is_a_repair() -> None:
+    clocks = Clocks()
+    clocks.now()
+    clocks.wall -= 2 * DAY
+    assert clocks.now() == clocks.wall

@@ -51,7 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = _asked(words)
     signal.signal(signal.SIGTERM, _leave)
     kept = ROOT / "var" / "bench"
-    kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (kept.parent, kept):  # closed to others, as the server makes it
+        folder.mkdir(mode=0o700, exist_ok=True)
     try:
         with scratch(kept, "run") as folder:
             plan = _plan(asked, kept, folder)

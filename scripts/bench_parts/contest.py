@@ -79,6 +79,8 @@ class Outcome:
             return generator
         middle = sorted(known, key=lambda shares: shares.ours)[len(known) // 2]
         rounds = f"{len(self.undisturbed)} of {len(self.loads)} rounds count"
+        if middle.others > _DISTURBED:
+            rounds = "EVERY ROUND WAS DISTURBED"
         return f"server's core: {middle.in_words()}; {generator}; {rounds}"
 
     def detail(self) -> dict[str, Any]:

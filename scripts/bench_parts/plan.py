@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +32,7 @@ class Plan:
 
     def folder(self, name: str) -> Path:
         """A new folder in the scratch."""
-        made = self.scratch / name
-        made.mkdir(parents=True)
-        return made
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.scratch))
 
     def say(self, text: str) -> None:
         """Progress, for whoever waits."""

@@ -234,28 +234,6 @@ def test_a_caller_that_hangs_up_in_the_middle_harms_nobody(served):
     assert served.post(served.form)[0] == 200
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(
-    strict=False,
-    reason="a request whose body does not come holds a thread for as long as its sender likes, and `Bodies` has places"
-    " for twelve: then everybody is told 503. A proxy in front that receives bodies whole keeps such callers away",
-)
-def test_callers_that_never_finish_do_not_take_the_places_of_the_others(served):
-    """More of them than there are threads."""
-    rude = []
-    try:
-        for _ in range(120):
-            connection = socket.create_connection(("127.0.0.1", served.world.port), timeout=20)
-            connection.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\n" + FORM + b"Content-Length: 60\r\n\r\ngrant")
-            rude.append(connection)
-        for _ in range(20):
-            asked = served.asked()
-            assert requests.post(f"{served.world.issuer}/oauth/token", data=asked, timeout=3).status_code == 200
-    finally:
-        for connection in rude:
-            connection.close()
-
-
 def test_those_who_wait_for_the_feed_do_not_take_the_places_of_the_others(served):
     with ThreadPoolExecutor(60) as threads:
         url = f"{served.world.issuer}/oauth/generations"

@@ -8,7 +8,7 @@ from app.services.credentials import ADMIN_AUDIENCE
 from app.services.installation import ADMIN_SCOPES, DEFAULT_EMAIL
 from app.settings import InvalidSettings
 from tests.support.workshop import Workshop, a_workshop, at_once, failed, succeeded
-from tokenserver.errors import InvalidClient
+from tokenserver.errors import Conflict, InvalidClient
 
 both = pytest.mark.parametrize("empty", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 
@@ -174,3 +174,12 @@ def test_accepting_a_restored_database_ends_every_token_and_uses_no_number_again
     assert floors[token_of.organization_ref] > old.organization_generation
     assert empty.statement().seq == 6
     assert empty.audit_lines("installation:restored")
+
+
+def test_a_restore_is_accepted_only_where_it_was_noticed_or_by_number(empty):
+    """Elsewhere the numbers that were reached are not known, and would be used again."""
+    empty.prepare()
+    with pytest.raises(Conflict, match="--reached"):
+        empty.services.installation.accept_restore()
+    assert empty.services.installation.accept_restore(reached=1000) == 1000
+    assert empty.statement().seq > 1000
