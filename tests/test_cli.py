@@ -83,7 +83,7 @@ class Within(Shell):
 def shell(tmp_path_factory):
     """An installation that several tests share; none of them relies on another."""
     shell = Shell(tmp_path_factory.mktemp("shell"))
-    shell.ok("bootstrap", "--json")
+    Within(shell.home).ok("bootstrap", "--json")
     return shell
 
 
@@ -102,20 +102,21 @@ def within(tmp_path):
 # --- installing ---
 
 
-def test_bootstrap_prints_one_json_object_and_a_second_call_makes_nothing_new(fresh):
+def test_bootstrap_prints_one_json_object_and_a_second_call_makes_nothing_new(fresh, within):
     first = json.loads(fresh.ok("bootstrap", "--json", "--email", "me@example.com"))
     assert set(first) == {"organization_id", "operator_email", "setup_url", "client_id", "client_secret"}
     assert first["operator_email"] == "me@example.com"
     assert first["client_secret"].startswith("tss_")
-    second = json.loads(fresh.ok("bootstrap", "--json"))
+    assert stat.S_IMODE((fresh.home / "var" / "tokenserver.db").stat().st_mode) == 0o600
+    second = json.loads(within.ok("bootstrap", "--json"))
     assert second == {**first, "client_secret": None}
-    third = json.loads(fresh.ok("bootstrap", "--json", "--again"))
+    third = json.loads(within.ok("bootstrap", "--json", "--again"))
     assert third["client_secret"] not in {None, first["client_secret"]}
     assert third["client_id"] != first["client_id"]
 
 
 def test_for_people_it_prints_lines_and_says_how_to_get_another(shell):
-    told = shell.ok("bootstrap")
+    told = Within(shell.home).ok("bootstrap")
     assert "client_id: tsc_" in told
     assert "client_secret" not in told
     assert "--again" in told
@@ -131,9 +132,9 @@ def test_what_it_leaves_is_readable_by_its_owner_only(shell):
     }
 
 
-def test_migrate_says_whether_there_was_anything_to_do(fresh):
+def test_migrate_says_whether_there_was_anything_to_do(fresh, within):
     assert "brought up to date" in fresh.ok("migrate")
-    assert fresh.ok("migrate") == "The schema is up to date.\n"
+    assert within.ok("migrate") == "The schema is up to date.\n"
 
 
 @pytest.mark.slow
@@ -148,7 +149,7 @@ def test_commands_that_run_at_the_same_time_set_up_one_installation(fresh):
 
 
 def test_keys_are_listed_rotated_and_revoked(fresh, within):
-    fresh.ok("bootstrap", "--json")
+    within.ok("bootstrap", "--json")
     (first,) = within.ok("keys", "list").splitlines()
     second = fresh.ok("keys", "rotate").strip()
     listed = within.ok("keys", "list").splitlines()
@@ -201,11 +202,11 @@ def test_a_key_that_cannot_be_used_is_refused_and_why(shell, tmp_path):
 
 @pytest.fixture(scope="module")
 def exported(shell):
-    return shell.ok("audit", "export").splitlines()
+    return Within(shell.home).ok("audit", "export").splitlines()
 
 
 def test_the_log_verifies_in_the_database_and_as_a_file_without_it(shell, exported, tmp_path):
-    assert shell.ok("audit", "verify") == "The audit log is whole.\n"
+    assert Within(shell.home).ok("audit", "verify") == "The audit log is whole.\n"
     (tmp_path / "audit.jsonl").write_text("\n".join(exported) + "\n")
     elsewhere = Shell(tmp_path)
     assert elsewhere.ok("audit", "verify", "audit.jsonl") == "The audit log is whole.\n"

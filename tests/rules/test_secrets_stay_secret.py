@@ -22,6 +22,9 @@ from tokenserver.tokens.keys import new_signing_key
 
 PEPPER, KEK = bytes(range(100, 132)), bytes(range(200, 232))
 
+pytestmark = pytest.mark.slow
+"""The short of it is promise 5 in tests/journeys."""
+
 
 @dataclass
 class Day:

@@ -212,7 +212,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=15, deadline=None, database=None)
 @given(steps=st.lists(STEPS, min_size=3, max_size=12))
 def test_whatever_is_done_one_published_key_signs_and_every_live_token_can_be_checked(tmp_path_factory, steps):
     home = tmp_path_factory.mktemp("keys")

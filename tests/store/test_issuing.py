@@ -283,3 +283,14 @@ class TestSQLite(IssuingConformance):
 @pytest.mark.postgres
 class TestPostgres(IssuingConformance):
     backend = "postgres"
+
+    def test_a_standby_that_answers_but_cannot_write_is_left(self, issuing, store):
+        """After a failover, the connection to what was the primary still answers."""
+        write(issuing, "a")
+        issuing._connection.driver_connection.execute("SET default_transaction_read_only = on")
+        issuing._connection.driver_connection.commit()
+        with pytest.raises(StoreUnavailable):
+            write(issuing, "lost")
+        write(issuing, "b")
+        assert sorted(written(store)) == ["a", "b"]
+        assert flaw(store) is None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from app.settings import InvalidSettings
 from app.store.database import StoreUnavailable
 from app.store.models import Base
-from app.store.schema import is_current, migrate
+from app.store.schema import _ADVISORY_LOCK, HEAD, MIGRATIONS, is_current, migrate
 from tests.support.workshop import a_workshop, at_once, failed, succeeded
 
 
@@ -28,6 +32,13 @@ def workshop(database_url, tmp_path):
 def migrated_by_another_process(database_url, home):
     with a_workshop(database_url, home) as workshop:
         return migrate(workshop.services.store)
+
+
+def test_the_newest_migration_is_the_one_that_is_named():
+    """Asking Alembic at every start would cost more than everything else that a start does."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
 class SchemaConformance:
@@ -115,3 +126,20 @@ class TestSQLite(SchemaConformance):
 @pytest.mark.postgres
 class TestPostgres(SchemaConformance):
     backend = "postgres"
+
+    def test_a_migration_that_takes_its_time_is_waited_for(self, database_url, tmp_path, store, monkeypatch):
+        """Longer than any other lock is."""
+        monkeypatch.setattr("app.store.database.TURN_SECONDS", 0.2)
+        migrating = threading.Event()
+
+        def slowly():
+            with store.engine.begin() as connection:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+                migrating.set()
+                time.sleep(0.6)
+
+        def meanwhile():
+            migrating.wait(timeout=20)
+            return migrated_by_another_process(database_url, tmp_path)
+
+        assert failed(at_once(slowly, meanwhile)) == []
