@@ -23,7 +23,7 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, ExceptionContext, event, select
+from sqlalchemy import Connection, Engine, ExceptionContext, event, func, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -43,7 +43,12 @@ BUSY_MILLISECONDS = 1200
 TURN_SECONDS = 1.5
 """How long a writer waits for the writers of its own process; on PostgreSQL, for anybody's lock."""
 IDLE_SECONDS = 10
-"""PostgreSQL ends a transaction whose node has said nothing for so long: a node that vanished must not hold a lock."""
+"""PostgreSQL ends a change whose node has said nothing for so long: a node that vanished must not hold a lock."""
+_TAKE_TURN = (
+    select(AuditChainRow.seq, func.set_config("idle_in_transaction_session_timeout", f"{IDLE_SECONDS}s", True))  # noqa: FBT003  local
+    .where(AuditChainRow.chain == CHANGES)
+    .with_for_update()
+)
 _READ_ONLY = "25006"
 
 logging.getLogger("sqlalchemy").setLevel(logging.WARNING)  # it would log every value that is read or written
@@ -127,7 +132,7 @@ class Store:
             engine = self.engine.execution_options(begin="IMMEDIATE")
             with Session(engine, expire_on_commit=False) as session, session.begin():
                 if not self.on_sqlite:
-                    session.execute(select(AuditChainRow.seq).where(AuditChainRow.chain == CHANGES).with_for_update())
+                    session.execute(_TAKE_TURN)
                 yield Transaction(session)
                 session.flush()
 
@@ -202,8 +207,7 @@ def _speak_sqlite(engine: Engine) -> None:
 def _speak_postgres(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
-        limits = f"SET lock_timeout = '{TURN_SECONDS}s'; SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
-        connection.execute(limits)
+        connection.execute(f"SET lock_timeout = '{TURN_SECONDS}s'")
         connection.commit()
 
     @event.listens_for(engine, "handle_error")

@@ -51,8 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = _asked(words)
     signal.signal(signal.SIGTERM, _leave)
     kept = ROOT / "var" / "bench"
-    for folder in (kept.parent, kept):  # closed to others, as the server makes it
-        folder.mkdir(mode=0o700, exist_ok=True)
+    for ours in (kept.parent, kept):  # closed to others, as the server makes it
+        ours.mkdir(mode=0o700, exist_ok=True)
     try:
         with scratch(kept, "run") as folder:
             plan = _plan(asked, kept, folder)

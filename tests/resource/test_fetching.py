@@ -211,5 +211,5 @@ def test_a_verifier_works_over_real_http_with_nothing_but_the_issuers_address():
             assert verifier.ready(10)
             assert verifier.verify(issuer.token(), ANYBODY).organization == "org_test"
             issuer.answers(500)
-    with pytest.raises(Unavailable):
-        Verifier(issuer=url, audience=issuer.audience).verify(issuer.token(), ANYBODY)
+    with Verifier(issuer=url, audience=issuer.audience) as nobody_there, pytest.raises(Unavailable):
+        nobody_there.verify(issuer.token(), ANYBODY)

@@ -193,13 +193,19 @@ class TestPostgres(TransactionConformance):
 
     def test_a_node_that_vanished_in_the_middle_of_a_change_does_not_lock_out_the_others(self, workshop, store):
         other = workshop.beside().services.store
-        with store.engine.connect() as connection:
-            assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "10s"
-            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "1500ms"
+        with store.writing() as tx:
+            assert tx.session.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "10s"
+            assert tx.session.execute(text("SHOW lock_timeout")).scalar() == "1500ms"
         with pytest.raises(StoreUnavailable), store.writing() as tx:
             tx.session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '300ms'"))
             eventually(lambda: _changed(other), "the other node's change")
         assert told(other) == ["ref"]
+
+    def test_whoever_reads_may_take_their_time(self, store):
+        """An export that somebody pages through, say."""
+        change(store)
+        with store.reading() as tx:
+            assert tx.session.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "0"
 
 
 def _changed(store) -> bool:
