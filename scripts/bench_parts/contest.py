@@ -81,7 +81,10 @@ class Outcome:
         rounds = f"{len(self.undisturbed)} of {len(self.loads)} rounds count"
         if middle.others > _DISTURBED:
             rounds = "EVERY ROUND WAS DISTURBED"
-        return f"server's core: {middle.in_words()}; {generator}; {rounds}"
+        of_its_own = (
+            f"{self.rate / middle.ours:,.0f} tokens for a second of its processor time; " if middle.ours else ""
+        )
+        return f"{of_its_own}server's core: {middle.in_words()}; {generator}; {rounds}"
 
     def detail(self) -> dict[str, Any]:
         return {
