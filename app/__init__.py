@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from app.api import AdminApi
-from app.http import Bodies, install
+from app.entrance import Entrance
+from app.http import install
 from app.oauth.feed import GenerationFeed
 from app.oauth.metadata import Metadata
 from app.oauth.token import TokenEndpoint
@@ -51,21 +52,31 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
 
 
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
-    """The server: services below, doors on top."""
+    """The server: services below, doors on top. A WSGI application."""
+    return _wired(settings, clock)[0]
+
+
+def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
+    """The same behind its own entrance: an RSGI application, as `python -m app serve` runs it."""
+    app, token_endpoint = _wired(settings, clock)
+    return Entrance(app.wsgi_app, token_endpoint, settings.threads + settings.feed_waiters)
+
+
+def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint]:
     app = Flask(__name__, static_folder=None)
     install(app)
     clock = Ratchet(clock)
     services = create_services(app, settings, clock=clock)
     issuing = Issuing(services.store, services.high_water, services.keys, services.peppers, settings, clock)
     admission = Admission(services.store, services.keys, settings, clock)
+    token_endpoint = TokenEndpoint(issuing, settings)
     doors = (
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
         AdminApi(services.credentials, services.catalogue, admission, settings, clock),
         Probes(Readiness(services.feed, services.keys)),
-        TokenEndpoint(issuing, settings),
+        token_endpoint,
     )
     for door in doors:
         door.mount(app)
-    app.wsgi_app = Bodies(app.wsgi_app, places=max(1, settings.threads - 4))  # type: ignore[method-assign]
-    return app
+    return app, token_endpoint

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -32,6 +31,10 @@ from tokenserver.errors import (
 log = logging.getLogger("tokenserver.http")
 
 Headers = list[tuple[str, str]]
+Environ = dict[str, Any]
+Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Reply = tuple[int, Headers, bytes]
+"""Status, headers and body of an answer."""
 REALM = "tokenserver"
 LARGEST_BODY = 64 * 1024
 
@@ -41,47 +44,6 @@ ALWAYS: Headers = [
     ("Referrer-Policy", "no-referrer"),
 ]
 """On every answer that does not say otherwise."""
-
-
-class Busy(Unavailable):
-    public = "Too many requests are being received at the moment. Try again shortly."
-
-
-class Bodies:
-    """WSGI middleware: bounds how many requests may wait for their bodies at a time.
-
-    A body that never comes holds a thread, and nothing can hurry it. Callers who send slowly can so delay each other,
-    but not the feed and the probes, for which threads are left. A proxy in front that receives bodies whole before it
-    passes them on (nginx does) keeps such callers away altogether.
-    """
-
-    def __init__(self, beyond: Callable[..., Iterable[bytes]], places: int) -> None:
-        self._beyond = beyond
-        self._places = threading.BoundedSemaphore(places)
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] in {"POST", "PATCH", "PUT"}:
-            environ["wsgi.input"] = _Body(environ["wsgi.input"], self._places)
-        return self._beyond(environ, start_response)
-
-
-class _Body:
-    """The stream of one request; each read takes a place, and raises Busy when there is none for half a second."""
-
-    __slots__ = ("_places", "_stream")
-
-    def __init__(self, stream: Any, places: threading.BoundedSemaphore) -> None:
-        self._stream = stream
-        self._places = places
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._places.acquire(timeout=0.5):
-            raise Busy(detail="too many bodies are being received")
-        try:
-            found: bytes = self._stream.read(size)
-            return found
-        finally:
-            self._places.release()
 
 
 def new_request_id() -> str:
@@ -143,13 +105,16 @@ def respond(
     kind: str = "application/json",
 ) -> Response:
     """A Flask response with JSON, or without a body."""
-    text = "" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    response = Response(text, status, content_type=kind)
+    response = Response(b"" if body is None else _as_json(body), status, content_type=kind)
     if body is None:
         del response.headers["Content-Type"]
     for name, value in headers:
         response.headers[name] = value
     return response
+
+
+def _as_json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 _OF_STATUS: dict[int, type[Refused]] = {
@@ -179,17 +144,22 @@ def install(app: Flask) -> None:
     app.after_request(_finished)
 
 
-def _failed(fault: Exception) -> Response:
+def failed(fault: Exception, path: str, request_id: str) -> Reply:
     """OAuth's errors where OAuth's clients knock (RFC 6749 §5.2), problem documents everywhere else (RFC 9457)."""
-    request_id = request_id_of(request.environ)
-    failure = named(_of_the_family(fault), request_id)
-    headers = failure_headers(failure)
+    failure = named(fault, request_id)
+    kind, body = "application/problem+json", problem(failure, request_id)
+    if path.startswith(_SPEAK_OAUTH):
+        kind, body = "application/json", dict(oauth_failure(failure))
+    return failure.status, [("Content-Type", kind), *failure_headers(failure)], _as_json(body)
+
+
+def _failed(fault: Exception) -> Response:
+    status, headers, payload = failed(_of_the_family(fault), request.path, request_id_of(request.environ))
+    response = Response(payload, status, headers)
     methods = getattr(fault, "valid_methods", None)
     if methods:
-        headers.append(("Allow", ", ".join(sorted(methods))))
-    if request.path.startswith(_SPEAK_OAUTH):
-        return respond(oauth_failure(failure), failure.status, headers)
-    return respond(problem(failure, request_id), failure.status, headers, kind="application/problem+json")
+        response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
 
 
 def _of_the_family(fault: Exception) -> Exception:

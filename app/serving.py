@@ -1,4 +1,4 @@
-"""How does the server run? granian in front of `app.wsgi`, with a bounded number of threads in each worker.
+"""How does the server run? granian in front of `app.worker`, with an event loop and a pool of threads in each worker.
 
 The master process answers no requests: workers are started with the settings in their environment and make an
 application each. A worker that dies is replaced. Ctrl-C, SIGTERM and the end of the terminal end the server; requests
@@ -43,12 +43,12 @@ def serve_forever(settings: Settings) -> None:
         }
     )
     server = Granian(
-        "app.wsgi:application",
+        "app.worker:application",
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=settings.workers,
-        blocking_threads=settings.threads + settings.feed_waiters,
+        websockets=False,
         backlog=1024,
         respawn_failed_workers=True,
         workers_kill_timeout=5,

@@ -117,7 +117,7 @@ def test_a_master_that_is_killed_takes_its_workers_along(world):
     assert len(everybody) > 1
     os.kill(node.pid, signal.SIGKILL)
     eventually(lambda: gone(everybody[1:]), "the workers end")
-    assert not is_taken(world.port)
+    eventually(lambda: not is_taken(world.port), "the port is free")
     world.start()
     assert get(world, "/readyz").status_code == 200
 

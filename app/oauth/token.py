@@ -1,9 +1,8 @@
 """`POST /oauth/token` (RFC 6749 §4.4): the only file that knows Authlib.
 
-The door is plain WSGI in front of Flask, because a Flask view costs as much as everything else on this path together.
-What was read goes into Authlib's framework-neutral server and its client-credentials grant; authenticating there
-means the whole use case (`services.issuing`), since credential, decision, signature and audit line belong to one
-transaction.
+The door stands in front of Flask, because a Flask view costs as much as everything else on this path together. The use
+case (`services.issuing`) authenticates, decides, signs and writes the audit line in one transaction; what it answers
+goes through Authlib's framework-neutral server and its client-credentials grant, which make the response.
 
 Authlib's own logging would print access tokens at DEBUG, and is capped here.
 """
@@ -13,19 +12,30 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from flask import Flask
 
-from app.http import ALWAYS, Headers, client_address, failure_headers, named, new_request_id, oauth_failure
+from app.http import (
+    ALWAYS,
+    Environ,
+    Headers,
+    Reply,
+    Wsgi,
+    client_address,
+    failure_headers,
+    named,
+    new_request_id,
+    oauth_failure,
+)
 from app.oauth.reading import read_form, token_request
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
 from app.settings import Settings
 from tokenserver.domain.client_ip import TrustedProxies
-from tokenserver.errors import TokenServerError
 
 PATH = "/oauth/token"
 
@@ -33,21 +43,14 @@ log = logging.getLogger("tokenserver.token")
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
 _HEADERS: Headers = [*ALWAYS, ("Pragma", "no-cache"), ("Content-Type", "application/json")]
-_STATUS_LINES = {
-    200: "200 OK",
-    400: "400 Bad Request",
-    401: "401 Unauthorized",
-    405: "405 Method Not Allowed",
-    413: "413 Content Too Large",
-    503: "503 Service Unavailable",
-}
-
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class TokenEndpoint:
+    """Waits on an event loop (`answer`), or behind any WSGI server in a thread (`mount`); the rest is the same."""
+
     def __init__(self, issuing: Issuing, settings: Settings) -> None:
-        self._server = _Server(issuing)
+        self._issuing = issuing
+        self._server = _Server()
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         self._sample = settings.token_log_sample
 
@@ -55,38 +58,49 @@ class TokenEndpoint:
         beyond: Wsgi = app.wsgi_app
 
         def door(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            if environ.get("PATH_INFO") == PATH:
-                return self._answer(environ, start_response)
-            return beyond(environ, start_response)
+            if environ.get("PATH_INFO") != PATH:
+                return beyond(environ, start_response)
+            status, headers, payload = self._answer_in_a_thread(environ)
+            start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [payload]
 
         app.wsgi_app = door  # type: ignore[method-assign]  # how Flask says that middleware is mounted
 
-    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    async def answer(self, environ: Environ) -> Reply:
+        """The answer to a request of which everything has been received; never raises."""
         request_id = new_request_id()
-        status, more = 200, Headers()
         try:
-            body = self._token(environ, request_id)
+            form, asked = self._read(environ, request_id)
+            return self._granted(form, asked, await self._issuing.issued(asked))
         except Exception as fault:  # noqa: BLE001  `named` logs what is unexpected
-            failure = named(fault, request_id)
-            body = dict(oauth_failure(failure))
-            status, more = failure.status, _failure_headers(failure)
+            return self._failed(fault, request_id)
+
+    def _answer_in_a_thread(self, environ: Environ) -> Reply:
+        request_id = new_request_id()
+        try:
+            form, asked = self._read(environ, request_id)
+            return self._granted(form, asked, self._issuing.issue(asked))
+        except Exception as fault:  # noqa: BLE001  as above
+            return self._failed(fault, request_id)
+
+    def _read(self, environ: Environ, request_id: str) -> tuple[dict[str, list[str]], TokenRequest]:
+        form = read_form(environ)
+        return form, token_request(environ, form, client_address(environ, self._proxies), request_id)
+
+    def _granted(self, form: dict[str, list[str]], asked: TokenRequest, issued: IssuedToken) -> Reply:
+        body: Mapping[str, Any] = self._server.create_token_response(_Request(form, issued))  # type: ignore[assignment]
+        return self._reply(200, body, [], asked.request_id)
+
+    def _failed(self, fault: Exception, request_id: str) -> Reply:
+        failure = named(fault, request_id)
+        allow = [("Allow", "POST")] if failure.status == 405 else []
+        return self._reply(failure.status, oauth_failure(failure), allow + failure_headers(failure), request_id)
+
+    def _reply(self, status: int, body: Mapping[str, Any], more: Headers, request_id: str) -> Reply:
         if self._sample and random.random() < self._sample:  # noqa: S311  sampling, not a secret
             log.info("token request", extra={"request_id": request_id, "status": status})
         payload = json.dumps(body).encode("ascii")
-        length = ("Content-Length", str(len(payload)))
-        line = _STATUS_LINES.get(status, "500 Internal Server Error")
-        start_response(line, [*_HEADERS, length, ("X-Request-Id", request_id), *more])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [payload]
-
-    def _token(self, environ: dict[str, Any], request_id: str) -> dict[str, Any]:
-        form = read_form(environ)
-        asked = token_request(environ, form, client_address(environ, self._proxies), request_id)
-        return cast(dict[str, Any], self._server.create_token_response(_Request(form, asked)))
-
-
-def _failure_headers(failure: TokenServerError) -> Headers:
-    allow = [("Allow", "POST")] if failure.status == 405 else []
-    return [*allow, *failure_headers(failure)]
+        return status, [*_HEADERS, ("Content-Length", str(len(payload))), ("X-Request-Id", request_id), *more], payload
 
 
 class _Payload(OAuth2Payload):
@@ -103,10 +117,10 @@ class _Payload(OAuth2Payload):
 class _Request(OAuth2Request):
     """What Authlib's grant looks at, and no more: its own constructor would parse again what we have parsed."""
 
-    def __init__(self, form: dict[str, list[str]], asked: TokenRequest) -> None:
+    def __init__(self, form: dict[str, list[str]], issued: IssuedToken) -> None:
         self.method = "POST"
         self.payload: Any = _Payload(form)
-        self.asked = asked
+        self.issued = issued
         self.client: Any = None
 
 
@@ -125,16 +139,15 @@ class _Proven:
 class _Server(AuthorizationServer):
     """Authlib's server, with what it asks of a framework answered by our values."""
 
-    def __init__(self, issuing: Issuing) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._issue = issuing.issue
         self.register_grant(ClientCredentialsGrant)
 
     def create_oauth2_request(self, request: Any) -> Any:
         return request
 
     def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:  # noqa: ARG002
-        return _Proven(self._issue(request.asked))
+        return _Proven(request.issued)
 
     def generate_token(self, grant_type: str, client: Any, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ARG002
         token: IssuedToken = client.token

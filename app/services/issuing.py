@@ -83,6 +83,10 @@ class Issuing:
         """The token, once its audit line is on disk; raises Refused or Unavailable."""
         return self._group.join(asked)
 
+    async def issued(self, asked: TokenRequest) -> IssuedToken:
+        """As `issue`, for a caller on an event loop."""
+        return await self._group.joined(asked)
+
     def _answer(self, group: Sequence[Place[TokenRequest, IssuedToken]]) -> None:
         try:
             self._answer_in_one_transaction(group)

@@ -1,7 +1,9 @@
-"""Does every request get its own answer, exactly once, whoever leads and whatever fails?"""
+"""Does every request get its own answer, exactly once, however they come and whatever fails?"""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -47,7 +49,7 @@ def is_waiting(group, count):
 
 
 def join_behind(group, work, requests):
-    """One request that leads and is held up, and `requests` that come meanwhile, in this order; all their outcomes."""
+    """One request whose group is held up, and `requests` that come meanwhile, in this order; all their outcomes."""
     work.held.clear()
     threads = ThreadPoolExecutor(len(requests) + 1)
     outcomes = [threads.submit(group.join, "first")]
@@ -58,7 +60,7 @@ def join_behind(group, work, requests):
     return threads, outcomes
 
 
-def test_a_request_that_is_alone_leads_at_once_and_gets_its_answer(work):
+def test_a_request_that_is_alone_gets_its_answer_at_once(work):
     group = Group(work)
     assert group.join("a") == ("answer to", "a")
     assert group.join("b") == ("answer to", "b")
@@ -116,7 +118,7 @@ def test_a_group_that_fails_fails_all_of_its_members_and_only_them(work, fault):
     threads.shutdown()
 
 
-def test_nobody_is_left_waiting_however_leaders_change():
+def test_nobody_is_left_waiting_however_groups_follow_each_other():
     """No lost wake-up: thousands of requests, and each is answered once, with its own answer."""
     seen: list[int] = []
 
@@ -139,7 +141,6 @@ def test_nobody_is_left_waiting_however_leaders_change():
         assert answers == [2 * (number * 1000 + round_) for round_ in range(400)]
     assert sorted(seen) == sorted(number * 1000 + round_ for number in range(12) for round_ in range(400))
     assert not group._waiting
-    assert not group._led
 
 
 def test_nobody_is_left_waiting_when_groups_fail_now_and_then():
@@ -167,3 +168,60 @@ def test_nobody_is_left_waiting_when_groups_fail_now_and_then():
     outcomes = at_once(*[caller] * 8)
     assert failed(outcomes) == []
     assert all(good + bad == 300 and good and bad for good, bad in succeeded(outcomes))
+
+
+def test_those_who_wait_on_an_event_loop_get_their_own_answers_beside_those_in_threads(work):
+    group = Group(work)
+
+    async def ask(number):
+        try:
+            return await group.joined("refused" if number % 10 == 3 else number)
+        except LookupError:
+            return "refused"
+
+    async def ask_all():
+        return await asyncio.gather(*(ask(number) for number in range(200)))
+
+    with ThreadPoolExecutor(4) as threads:
+        beside = [threads.submit(group.join, number) for number in range(1000, 1100)]
+        answers = asyncio.run(ask_all())
+    assert answers == ["refused" if number % 10 == 3 else ("answer to", number) for number in range(200)]
+    assert [outcome.result(timeout=30) for outcome in beside] == [("answer to", number) for number in range(1000, 1100)]
+
+
+def test_who_was_cancelled_on_the_loop_holds_up_nobody(work):
+    group = Group(work)
+
+    async def ask():
+        work.held.clear()
+        first = asyncio.ensure_future(group.joined("first"))
+        await asyncio.to_thread(work.began.acquire)
+        gone, other = (asyncio.ensure_future(group.joined(name)) for name in ("gone", "other"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        work.held.set()
+        return [await first, await other]
+
+    assert asyncio.run(ask()) == [("answer to", "first"), ("answer to", "other")]
+
+
+def test_a_loop_that_was_closed_meanwhile_holds_up_nobody(work):
+    group = Group(work)
+
+    async def leave():
+        work.held.clear()
+        asyncio.ensure_future(group.joined("left behind")).cancelled()
+        await asyncio.to_thread(work.began.acquire)
+
+    asyncio.run(leave())
+    work.held.set()
+    assert group.join("later") == ("answer to", "later")
+
+
+def test_a_group_that_nobody_knows_any_more_leaves_no_thread_behind(work):
+    group = Group(work)
+    group.join("a")
+    (thread,) = group._thread._threads
+    del group
+    gc.collect()
+    eventually(lambda: not thread.is_alive(), "its thread ends")

@@ -1,0 +1,158 @@
+"""How do requests come in? From granian, by RSGI, on one event loop: each is received whole before anybody works on it.
+
+A token request then waits on the loop, and costs no thread; all others are Flask's, in a pool of threads. So a body
+that comes slowly, or never, holds neither: it has a deadline. There are libraries that put WSGI behind ASGI; they hand
+over to the loop and back several times for each answer, and none speaks RSGI.
+
+What WSGI cannot tell apart is told apart here. A header whose name holds an underscore is dropped, as nginx does:
+`X_Forwarded_For` would pass for `X-Forwarded-For`. A header whose value is not ASCII is kept as one that nobody can
+read, rather than as none: an `Authorization` must not vanish, nor what a proxy says about an address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+from app.http import Environ, Headers, Reply, Wsgi, failed, new_request_id
+from app.oauth.token import PATH, TokenEndpoint
+from tokenserver.clock import monotonic
+from tokenserver.errors import InvalidRequest
+
+LARGEST_BODY = 1024 * 1024
+"""Of any door; each refuses by itself what is too large for it."""
+RECEIVING_SECONDS = 10.0
+_UNREADABLE = "\x80"
+
+
+class TooSlow(InvalidRequest):
+    status = 408
+    public = "The body of the request did not arrive in time."
+
+
+class Entrance:
+    """An RSGI application."""
+
+    def __init__(self, flask: Wsgi, token: TokenEndpoint, threads: int) -> None:
+        self._flask = flask
+        self._token = token
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="door")
+        self._receiving: dict[Any, float] = {}
+        self._sweeping = False
+
+    async def __rsgi__(self, scope: Any, proto: Any) -> None:
+        try:
+            body = await self._body(scope, proto)
+        except TooSlow as fault:
+            status, headers, payload = failed(fault, scope.path, new_request_id())
+            proto.response_bytes(status, [*headers, ("Connection", "close")], payload)
+            return
+        except RuntimeError:  # granian: the connection is closed
+            return
+        environ = environ_of(scope, body)
+        if scope.path == PATH:
+            status, headers, payload = await self._token.answer(environ)
+        else:
+            loop = asyncio.get_running_loop()
+            status, headers, payload = await loop.run_in_executor(self._threads, self._by_flask, environ)
+        proto.response_bytes(status, headers, payload)
+
+    async def _body(self, scope: Any, proto: Any) -> bytes:
+        """All of it; of one that is too large, nothing when its length was told, and else more than is allowed."""
+        length = scope.headers.get("content-length")
+        if length is None and "transfer-encoding" not in scope.headers and scope.http_version.startswith("1"):
+            return b""
+        deadline = monotonic() + RECEIVING_SECONDS
+        if length is not None:
+            fits = length.isdecimal() and int(length[:12]) <= LARGEST_BODY
+            return await self._in_time(proto(), deadline) if fits else b""
+        found, chunks = bytearray(), aiter(proto)
+        with contextlib.suppress(StopAsyncIteration):
+            while len(found) <= LARGEST_BODY:
+                found += await self._in_time(anext(chunks), deadline)
+        return bytes(found)
+
+    async def _in_time(self, coming: Any, deadline: float) -> bytes:
+        """What is `coming`, an awaitable of granian's; raises TooSlow. A timer for each request would cost more."""
+        self._receiving[coming] = deadline
+        if not self._sweeping:
+            self._sweep()
+        try:
+            received: bytes = await coming
+        except asyncio.CancelledError:
+            raise TooSlow from None
+        finally:
+            del self._receiving[coming]
+        if monotonic() > deadline:
+            raise TooSlow
+        return received
+
+    def _sweep(self) -> None:
+        """Cancel what is late. In order of arrival, so that it looks at no other."""
+        now = monotonic()
+        for coming, deadline in list(self._receiving.items()):
+            if deadline > now:
+                break
+            coming.cancel()
+        self._sweeping = bool(self._receiving)
+        if self._sweeping:
+            asyncio.get_running_loop().call_later(1, self._sweep)
+
+    def _by_flask(self, environ: Environ) -> Reply:
+        started: list[tuple[str, Headers]] = []
+
+        def start_response(status: str, headers: Headers, _: object = None) -> Any:
+            started.append((status, headers))
+
+        chunks = self._flask(environ, start_response)
+        try:
+            payload = b"".join(chunks)
+        finally:
+            getattr(chunks, "close", lambda: None)()
+        status, headers = started[-1]
+        return int(status[:3]), headers, payload
+
+
+def environ_of(scope: Any, body: bytes) -> Environ:
+    """A WSGI environment (PEP 3333) of an RSGI request."""
+    environ: Environ = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "SERVER_NAME": "tokenserver",
+        "SERVER_PORT": "0",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    headers = scope.headers
+    for name, value in headers.items():
+        key = _key(name)
+        if key is not None:
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+    for name in headers.keys():  # noqa: SIM118  no mapping: the names of those, too, that `items` leaves out
+        key = _key(name)
+        if key is not None and key not in environ:
+            environ[key] = _UNREADABLE
+    return environ
+
+
+@lru_cache(maxsize=512)
+def _key(name: str) -> str | None:
+    if "_" in name:
+        return None
+    key = name.upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
