@@ -2,9 +2,8 @@
 
 Two dialects, one duty each: read the credentials of a group, and write what it leaves.
 
-The credentials are read *before* the version of the catalogue. On PostgreSQL each statement sees its own moment, and in
-this order whatever changes in between is a credential that was read too old, whose tokens are dead by their generation;
-the other way round it could be new generations on an old catalogue.
+The version of the catalogue belongs to the same moment as the credentials: on SQLite by the transaction, on PostgreSQL,
+where each statement sees its own moment, because one statement reads both.
 """
 
 from __future__ import annotations
@@ -34,14 +33,23 @@ _SELECT = """
 """
 _COUNTERS = "SELECT value FROM counter WHERE name IN ('catalogue', 'feed') ORDER BY name"
 _INSERT = "INSERT INTO audit_event (chain, seq, organization_id, at, line, hash)"
-_UNNEST = "SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[])"
 _HEAD = """
     INSERT INTO audit_chain (chain, seq, hash) VALUES ({0}, {0}, {0})
     ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
 """
-_LAST_USE = """
-    INSERT INTO last_use (secret_id, at, address) VALUES ({0}, {0}, {0})
-    ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
+_MOVED = "ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address"
+_LAST_USE = f"INSERT INTO last_use (secret_id, at, address) VALUES (?, ?, ?) {_MOVED}"
+_READ = f"""
+    SELECT known.*, (SELECT value FROM counter WHERE name = 'catalogue'), (SELECT value FROM counter WHERE name = 'feed')
+    FROM (VALUES (1)) AS always LEFT JOIN ({_SELECT} = ANY(%b)) AS known ON TRUE
+"""
+_WRITE = f"""
+    WITH told AS (
+        {_INSERT}
+        SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::text[])
+    ), reached AS ({_HEAD.format("%s")})
+    INSERT INTO last_use (secret_id, at, address) SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[])
+    {_MOVED}
 """
 _NETWORKS = "SELECT ranges FROM network_list WHERE digest = {0}"
 
@@ -59,7 +67,7 @@ class Dialect(Protocol):
         """The long list of ranges under `digest`."""
 
     def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
-        """Write and commit."""
+        """Write and commit; a use without a line does not happen."""
 
 
 class Sqlite:
@@ -89,22 +97,25 @@ class Sqlite:
             connection.execute(f"{_INSERT} VALUES {marks}", values)
             connection.execute(_HEAD.format("?"), (head.chain, head.seq, head.hash))
         if uses:
-            connection.executemany(_LAST_USE.format("?"), [(secret, *use) for secret, use in uses.items()])
+            connection.executemany(_LAST_USE, [(secret, *use) for secret, use in uses.items()])
         connection.execute("COMMIT")
 
 
 class Postgres:
-    """Two round trips for a group: statements go out together, in a pipeline, and their texts never vary."""
+    """Two round trips for a group, of one statement each, whose texts never vary.
+
+    Arrays go out in binary (`%b`): as text, psycopg escapes each quotation mark of each line by itself.
+    """
 
     def prepare(self, connection: Any) -> None:
         """Nothing."""
 
     def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
         with connection.pipeline():
-            rows = connection.execute(f"{_SELECT} = ANY(%s)", (list(client_ids),))
-            counters = connection.execute(_COUNTERS)
-        (catalogue,), (feed,) = counters.fetchall()
-        return rows.fetchall(), catalogue, feed
+            found = connection.execute(_READ, (list(client_ids),))
+        rows = found.fetchall()
+        catalogue, feed = rows[0][-2:]
+        return [row for row in rows if row[0] is not None], catalogue, feed
 
     def networks(self, connection: Any, digest: str) -> Row | None:
         row: Row | None = connection.execute(_NETWORKS.format("%s"), (digest,)).fetchone()
@@ -113,13 +124,13 @@ class Postgres:
     def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
         with connection.pipeline():
             if lines:
-                columns = zip(
+                told = zip(
                     *((line.head.chain, line.head.seq, org, at, line.text, line.head.hash) for line, org, at in lines),
                     strict=True,
                 )
-                connection.execute(f"{_INSERT} {_UNNEST}", [list(column) for column in columns])
-                connection.execute(_HEAD.format("%s"), (head.chain, head.seq, head.hash))
-            # In one order on every node, so that two of them never wait for each other.
-            for secret, use in sorted(uses.items()):
-                connection.execute(_LAST_USE.format("%s"), (secret, *use))
+                # Uses in one order on every node, so that two of them never wait for each other.
+                used = zip(*((secret, at, address) for secret, (at, address) in sorted(uses.items())), strict=True)
+                used_columns = [list(column) for column in used] or [[], [], []]
+                columns = [list(column) for column in told]
+                connection.execute(_WRITE, (*columns, head.chain, head.seq, head.hash, *used_columns))
             connection.commit()

@@ -253,8 +253,8 @@ class IssuingConformance:
         assert flaw(store) is None
 
     def test_the_last_use_of_a_secret_is_its_last(self, issuing, store):
-        write(issuing, uses={"sec_1": (1, "192.0.2.1"), "sec_2": (1, "192.0.2.1")})
-        write(issuing, uses={"sec_1": (2, "2001:db8::1")})
+        write(issuing, "token", uses={"sec_1": (1, "192.0.2.1"), "sec_2": (1, "192.0.2.1")})
+        write(issuing, "token", uses={"sec_1": (2, "2001:db8::1")})
         assert last_uses(store) == {"sec_1": (2, "2001:db8::1"), "sec_2": (1, "192.0.2.1")}
 
 
