@@ -34,22 +34,29 @@ _SELECT = """
 _COUNTERS = "SELECT value FROM counter WHERE name IN ('catalogue', 'feed') ORDER BY name"
 _INSERT = "INSERT INTO audit_event (chain, seq, organization_id, at, line, hash)"
 _HEAD = """
-    INSERT INTO audit_chain (chain, seq, hash) VALUES ({0}, {0}, {0})
+    INSERT INTO audit_chain (chain, seq, hash) VALUES (?, ?, ?)
     ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
 """
-_MOVED = "ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address"
-_LAST_USE = f"INSERT INTO last_use (secret_id, at, address) VALUES (?, ?, ?) {_MOVED}"
-_READ = f"""
-    SELECT known.*, (SELECT value FROM counter WHERE name = 'catalogue'), (SELECT value FROM counter WHERE name = 'feed')
-    FROM (VALUES (1)) AS always LEFT JOIN ({_SELECT} = ANY(%b)) AS known ON TRUE
+_LAST_USE = """
+    INSERT INTO last_use (secret_id, at, address) VALUES (?, ?, ?)
+    ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
 """
-_WRITE = f"""
+_READ_AT_ONCE = f"""
+    SELECT known.*,
+        (SELECT value FROM counter WHERE name = 'catalogue'), (SELECT value FROM counter WHERE name = 'feed')
+    FROM (VALUES (1)) AS always LEFT JOIN ({_SELECT} = ANY(%b)) AS known ON TRUE
+"""  # noqa: S608  a constant within a constant
+_WRITE_AT_ONCE = """
     WITH told AS (
-        {_INSERT}
+        INSERT INTO audit_event (chain, seq, organization_id, at, line, hash)
         SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::text[])
-    ), reached AS ({_HEAD.format("%s")})
-    INSERT INTO last_use (secret_id, at, address) SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[])
-    {_MOVED}
+    ), reached AS (
+        INSERT INTO audit_chain (chain, seq, hash) VALUES (%s, %s, %s)
+        ON CONFLICT (chain) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
+    )
+    INSERT INTO last_use (secret_id, at, address)
+    SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[])
+    ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
 """
 _NETWORKS = "SELECT ranges FROM network_list WHERE digest = {0}"
 
@@ -95,7 +102,7 @@ class Sqlite:
                 values += (line.head.chain, line.head.seq, organization, at, line.text, line.head.hash)
             marks = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(lines))
             connection.execute(f"{_INSERT} VALUES {marks}", values)
-            connection.execute(_HEAD.format("?"), (head.chain, head.seq, head.hash))
+            connection.execute(_HEAD, (head.chain, head.seq, head.hash))
         if uses:
             connection.executemany(_LAST_USE, [(secret, *use) for secret, use in uses.items()])
         connection.execute("COMMIT")
@@ -112,7 +119,7 @@ class Postgres:
 
     def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
         with connection.pipeline():
-            found = connection.execute(_READ, (list(client_ids),))
+            found = connection.execute(_READ_AT_ONCE, (list(client_ids),))
         rows = found.fetchall()
         catalogue, feed = rows[0][-2:]
         return [row for row in rows if row[0] is not None], catalogue, feed
@@ -132,5 +139,5 @@ class Postgres:
                 used = zip(*((secret, at, address) for secret, (at, address) in sorted(uses.items())), strict=True)
                 used_columns = [list(column) for column in used] or [[], [], []]
                 columns = [list(column) for column in told]
-                connection.execute(_WRITE, (*columns, head.chain, head.seq, head.hash, *used_columns))
+                connection.execute(_WRITE_AT_ONCE, (*columns, head.chain, head.seq, head.hash, *used_columns))
             connection.commit()
