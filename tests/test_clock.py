@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.credentials import QUICK
-from tokenserver.clock import DAY, HOUR, MINUTE, Ratchet, monotonic, rfc3339, utc_now
+from tokenserver.clock import DAY, HOUR, MINUTE, Ratchet, monotonic, no_earlier, rfc3339, utc_now
 
 WRITTEN = {
     "the epoch": (0, "1970-01-01T00:00:00Z"),
@@ -96,3 +96,11 @@ def test_a_step_back_of_more_than_a_day_is_a_repair() -> None:
     clocks.now()
     clocks.wall -= 2 * DAY
     assert clocks.now() == clocks.wall
+
+
+def test_a_moment_on_record_goes_before_a_clock_that_is_behind_it_by_less_than_a_day() -> None:
+    assert no_earlier(1000.5, None) == 1000.5
+    assert no_earlier(1000.5, 1000) == 1000.5
+    assert no_earlier(1000.5, 1001) == 1001
+    assert no_earlier(1000.5, 1000 + DAY) == 1000 + DAY
+    assert no_earlier(1000.5, 1001 + DAY) == 1000.5

@@ -59,6 +59,14 @@ class Ratchet:
             return now
 
 
+def no_earlier(now: float, on_record: int | None) -> float:
+    """`now`, or a later moment that is on record: what has ended by it is not revived by a clock that was set back.
+
+    A record that is over a day ahead was made by a clock that was wrong, and counts for nothing.
+    """
+    return on_record if on_record is not None and now < on_record <= now + DAY else now
+
+
 def rfc3339(moment: float | None) -> str | None:
     """`2027-11-21T00:00:00Z` (RFC 3339 §5.6), to the second; None stays None."""
     if moment is None:

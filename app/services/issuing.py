@@ -5,6 +5,9 @@ sign, remember. The answer is given when the audit line is on disk; if it cannot
 
 Strangers learn nothing: an unknown client costs the same look-up, the same HMAC and the same comparison as a wrong
 secret, and gets the same answer. Only who has proven the secret is told why a request is refused.
+
+What has ended by the newest moment on record stays ended when the clock is set back, on this node or on another and
+after a restart as well; what a token says of the time is the clock's, since nobody believes a token of tomorrow.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from app.settings import Settings
 from app.store import Store
 from app.store.high_water import HighWater
 from app.store.issuing import GroupTransaction, IssuingStore, Known
-from tokenserver.clock import Clock
+from tokenserver.clock import Clock, no_earlier
 from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.catalogue import Catalogue
 from tokenserver.domain.credential import CredentialSecret, SecretState
@@ -97,7 +100,7 @@ class Issuing:
     def _answer_in_one_transaction(self, group: Sequence[Place[TokenRequest, IssuedToken]]) -> None:
         ring = self._keys.ring()
         client_ids = {place.request.client_id for place in group if looks_like_client_id(place.request.client_id)}
-        with self._issuing.group(sorted(client_ids)) as work:
+        with self._issuing.group(sorted(client_ids), self._clock()) as work:
             now = self._clock()
             work.entries.extend(self._folding.over(now))
             for place in group:
@@ -117,8 +120,9 @@ class Issuing:
     def _issue(
         self, asked: TokenRequest, known: Known | None, work: GroupTransaction, ring: Ring, now: float
     ) -> IssuedToken:
-        known, secret = self._authenticate(asked, known, now)  # 1. who is asking
-        permit = self._decide(asked, known, secret, work.catalogue_version, now)  # 2. what may they have
+        moment = no_earlier(now, known.on_record) if known is not None else now
+        known, secret = self._authenticate(asked, known, moment)  # 1. who is asking
+        permit = self._decide(asked, known, secret, work.catalogue_version, moment, now)  # 2. what may they have
         token_id = new_token_id()
         claims = claims_for(permit, self._issuer, token_id)  # 3. say it
         text = _signed(ring, claims)  # 4. sign it
@@ -142,7 +146,13 @@ class Issuing:
         return known, proven
 
     def _decide(
-        self, asked: TokenRequest, known: Known, secret: CredentialSecret, catalogue_version: int, now: float
+        self,
+        asked: TokenRequest,
+        known: Known,
+        secret: CredentialSecret,
+        catalogue_version: int,
+        moment: float,
+        now: float,
     ) -> Permit:
         scopes, bound_roles = self._granted.of(known.organization.id, known.credential.restrictions, catalogue_version)
         return decide(
@@ -151,8 +161,9 @@ class Issuing:
             known.organization,
             Asked(asked.address, asked.scopes, asked.resource),
             scopes,
-            now,
+            moment,
             bound_roles=bound_roles,
+            issued_at=int(now),
         )
 
 

@@ -150,7 +150,7 @@ class SigningKeys:
         now = self._clock()
         with self._store.reading() as tx:
             stored = tx.keys.all()
-        signing = signing_at(stored, now)
+        signing = signing_at(stored, now) or _next(stored, now)
         if signing is None:
             raise NoUsableKey(detail="There is no signing key yet: run python -m app bootstrap.")
         active = self._open(signing)
@@ -182,6 +182,11 @@ def signing_at(keys: Sequence[StoredKey], now: float) -> StoredKey | None:
     ends = _ends(keys)
     begun = (key for key in keys if key.active_from <= now < ends.get(key.kid, NEVER))
     return next((key for key in begun if key.revoked_at is None), None)
+
+
+def _next(keys: Sequence[StoredKey], now: float) -> StoredKey | None:
+    """The next key that will sign: the clock was set back to before there was any. It is published already."""
+    return next((key for key in keys if key.revoked_at is None and now < key.active_from), None)
 
 
 def published_at(keys: Sequence[StoredKey], now: float) -> list[StoredKey]:

@@ -56,13 +56,3 @@ class AuditLog:
         ordered = query.order_by(AuditEventRow.chain, AuditEventRow.seq).execution_options(yield_per=_BATCH)
         for chain, seq, text, hash_ in self._session.execute(ordered):
             yield Line(Head(chain, seq, hash_), text)
-
-    def newest(self, organization_id: str, limit: int) -> list[Line]:
-        """The last lines of one organization, newest first."""
-        rows = self._session.scalars(
-            select(AuditEventRow)
-            .where(AuditEventRow.organization_id == organization_id)
-            .order_by(AuditEventRow.at.desc(), AuditEventRow.chain.desc(), AuditEventRow.seq.desc())
-            .limit(limit)
-        )
-        return [Line(Head(row.chain, row.seq, row.hash), row.line) for row in rows]

@@ -22,6 +22,7 @@ from app.store.database import Store, StoreUnavailable, unavailable_when_broken
 from app.store.high_water import HighWater
 from app.store.issuing_sql import Dialect, Postgres, Row, Sqlite
 from app.store.rows import grants_from, networks_from, roles_from
+from tokenserver.clock import DAY
 from tokenserver.domain.audit import Entry, Head, Line, chained
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
 from tokenserver.domain.generation import Generation
@@ -43,6 +44,8 @@ class Known:
     organization: Organization
     secrets: tuple[CredentialSecret, ...]
     read: Callable[[tuple[CredentialSecret, ...]], Credential]
+    on_record: int | None = None
+    """The newest moment on record in its organization; None where nothing would end within a day of it."""
     last_use: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -72,10 +75,10 @@ class IssuingStore:
         self._networks: dict[str, AllowedIPs] = {}
 
     @contextlib.contextmanager
-    def group(self, client_ids: Sequence[str]) -> Iterator[GroupTransaction]:
+    def group(self, client_ids: Sequence[str], now: float) -> Iterator[GroupTransaction]:
         """One transaction: what is left in it on leaving is on disk afterwards, or StoreUnavailable is raised."""
         with self._store.write_turn, unavailable_when_broken(), self._own_connection() as connection:
-            rows, catalogue_version, seq = self._sql.read(connection, client_ids)
+            rows, catalogue_version, seq = self._sql.read(connection, client_ids, int(now) + DAY)
             self._high_water.see(seq)
             work = GroupTransaction(self._grouped(connection, rows), catalogue_version)
             yield work
@@ -118,6 +121,8 @@ class IssuingStore:
                 there.secrets = (*there.secrets, secret)
             if row[28] is not None:
                 there.last_use[secret.id] = row[28]
+            if row[29] is not None:
+                there.on_record = row[29]
         return known
 
     def _credential(self, connection: Any, row: Row, secrets: tuple[CredentialSecret, ...]) -> Credential:

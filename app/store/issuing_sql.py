@@ -24,13 +24,17 @@ _SELECT = """
         c.token_lifetime, c.expires_at, c.gen_current, c.gen_floor, c.gen_next_floor, c.gen_next_floor_at,
         c.disabled_at, c.revoked_at, c.created_at, c.version,
         o.gen_current, o.gen_floor, o.gen_next_floor, o.gen_next_floor_at, o.suspended_at,
-        s.id, s.digest, s.pepper_id, s.state, s.expires_at, u.at
+        s.id, s.digest, s.pepper_id, s.state, s.expires_at, u.at,
+        CASE WHEN s.expires_at IS NOT NULL OR c.expires_at <= {0} THEN (
+            SELECT a.at FROM audit_event a WHERE a.organization_id = c.organization_id ORDER BY a.at DESC LIMIT 1
+        ) END
     FROM credential c
     JOIN organization o ON o.id = c.organization_id
     JOIN credential_secret s ON s.client_id = c.client_id AND s.state <> 'ended'
     LEFT JOIN last_use u ON u.secret_id = s.id
     WHERE c.deleted_at IS NULL AND c.client_id
 """
+"""The last column is the newest moment on record, for what will have ended a day from now: see `clock.no_earlier`."""
 _COUNTERS = "SELECT value FROM counter WHERE name IN ('catalogue', 'feed') ORDER BY name"
 _INSERT = "INSERT INTO audit_event (chain, seq, organization_id, at, line, hash)"
 _HEAD = """
@@ -44,7 +48,7 @@ _LAST_USE = """
 _READ_AT_ONCE = f"""
     SELECT known.*,
         (SELECT value FROM counter WHERE name = 'catalogue'), (SELECT value FROM counter WHERE name = 'feed')
-    FROM (VALUES (1)) AS always LEFT JOIN ({_SELECT} = ANY(%b)) AS known ON TRUE
+    FROM (VALUES (1)) AS always LEFT JOIN ({_SELECT.format("%s::bigint")} = ANY(%b)) AS known ON TRUE
 """  # noqa: S608  a constant within a constant
 _WRITE_AT_ONCE = """
     WITH told AS (
@@ -67,7 +71,7 @@ class Dialect(Protocol):
     def prepare(self, connection: Any) -> None:
         """Once, for a new connection."""
 
-    def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
+    def read(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
         """Begin; the rows of these credentials, the version of the catalogue, the last number of the feed."""
 
     def networks(self, connection: Any, digest: str) -> Row | None:
@@ -84,10 +88,11 @@ class Sqlite:
         """The upper pages of the tree of a million credentials stay in memory; 16 MiB, in this connection only."""
         connection.execute("PRAGMA cache_size = -16000")
 
-    def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
+    def read(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
         connection.execute("BEGIN IMMEDIATE")
         marks = ", ".join("?" * len(client_ids))
-        rows = connection.execute(f"{_SELECT} IN ({marks})", client_ids).fetchall() if client_ids else []
+        query = f"{_SELECT.format('?')} IN ({marks})"
+        rows = connection.execute(query, (tomorrow, *client_ids)).fetchall() if client_ids else []
         (catalogue,), (feed,) = connection.execute(_COUNTERS).fetchall()
         return rows, catalogue, feed
 
@@ -117,9 +122,9 @@ class Postgres:
     def prepare(self, connection: Any) -> None:
         """Nothing."""
 
-    def read(self, connection: Any, client_ids: Sequence[str]) -> tuple[list[Row], int, int]:
+    def read(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
         with connection.pipeline():
-            found = connection.execute(_READ_AT_ONCE, (list(client_ids),))
+            found = connection.execute(_READ_AT_ONCE, (tomorrow, list(client_ids)))
         rows = found.fetchall()
         catalogue, feed = rows[0][-2:]
         return [row for row in rows if row[0] is not None], catalogue, feed

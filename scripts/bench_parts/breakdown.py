@@ -75,7 +75,7 @@ def _transaction(
 
     def once() -> None:
         chosen = sorted({next(drawn) for _ in range(size)})
-        with store.group(chosen) as work:
+        with store.group(chosen, utc_now()) as work:
             work.entries.extend(_entry(client_id) for client_id in chosen)
             if with_uses:
                 used = (next(moments), _PEER)

@@ -508,3 +508,28 @@ def test_a_clock_that_jumps_ahead_mints_no_token_that_lasts_longer_than_it_may(w
         claims = workshop.claims(workshop.issue(made))
         assert claims.expires_at - claims.issued_at <= LONGEST_LIFETIME
         assert claims.expires_at <= NOW + DAY
+
+
+@both
+@pytest.mark.parametrize("step", [1, 60, 3600])
+def test_a_clock_that_is_set_back_revives_nothing_in_a_process_that_has_seen_nothing(workshop, step):
+    """G15, beside another node and after a restart: what has ended by what is on record has ended."""
+    made = workshop.credential()
+    brief = workshop.credential(expires_at=int(NOW) + 600)
+    new = workshop.services.credentials.rotate(workshop.caller, client_id(made), 600)
+    workshop.clock.now = new.retiring.expires_at + 0.5
+    workshop.issue(new)
+    workshop.clock.advance(-step)
+    other = workshop.beside()
+    assert told(refusal(other, made)) == told(refusal(other, new_client_id(), new_secret()))
+    assert refusal(other, brief).detail == "expired"
+    claims = other.claims(other.issue(new))
+    assert claims.issued_at <= workshop.clock.now, "nobody believes a token of tomorrow"
+
+
+def test_a_record_of_a_clock_that_was_days_ahead_ends_nothing(workshop):
+    made = workshop.credential(expires_at=int(NOW) + 2 * DAY)
+    workshop.clock.advance(3 * DAY)
+    workshop.issue(workshop.credential())
+    workshop.clock.advance(-3 * DAY)
+    assert workshop.issue(made)

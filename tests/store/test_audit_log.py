@@ -124,13 +124,6 @@ class AuditLogConformance:
         assert exported.isprintable()
         assert verify([exported]) is None
 
-    def test_the_newest_lines_are_those_of_one_organization(self, store, ours, theirs):
-        append(store, entry("a", organization=ours), entry("b", organization=theirs), entry("c", organization=ours))
-        with store.reading() as tx:
-            assert [json.loads(line.text)["credential"] for line in tx.audit.newest(ours, 10)] == ["c", "a"]
-            assert [json.loads(line.text)["credential"] for line in tx.audit.newest(ours, 1)] == ["c"]
-            assert [json.loads(line.text)["credential"] for line in tx.audit.newest(theirs, 10)] == ["b"]
-
     def test_a_chain_that_has_not_begun_has_no_head(self, store):
         with store.reading() as tx:
             assert tx.audit.heads() == []

@@ -39,7 +39,7 @@ def stocked(workshop):
 
 
 def write(issuing, *names, uses=()):
-    with issuing.group([]) as work:
+    with issuing.group([], NOW) as work:
         work.entries += map(entry, names)
         work.uses.update(uses)
 
@@ -66,7 +66,7 @@ def last_uses(store):
 
 
 def known(issuing, *client_ids):
-    with issuing.group(sorted(client_ids)) as work:
+    with issuing.group(sorted(client_ids), NOW) as work:
         return work.known
 
 
@@ -157,19 +157,19 @@ class IssuingConformance:
             terms = many_ranges(count)
             lists[stocked.credential(allowed_ips=terms).view.credential.client_id] = terms
         for _ in range(2):
-            with issuing.group(sorted(lists)) as work:
+            with issuing.group(sorted(lists), NOW) as work:
                 found = {name: one.credential.restrictions.allowed_ips for name, one in work.known.items()}
             assert found == lists
             assert sum(map(len, issuing._networks.values())) <= 300
 
     def test_the_catalogue_version_is_the_one_of_the_transaction(self, stocked, issuing, store):
-        with issuing.group([]) as work, store.reading() as tx:
+        with issuing.group([], NOW) as work, store.reading() as tx:
             assert work.catalogue_version == tx.catalogue.version()
 
     # --- what is written ---
 
     def test_lines_are_on_disk_when_the_group_is_left_and_not_before(self, issuing, store):
-        with issuing.group([]) as work:
+        with issuing.group([], NOW) as work:
             work.entries.append(entry("a"))
             assert written(store) == []
         assert written(store) == ["a"]
@@ -184,7 +184,7 @@ class IssuingConformance:
 
     def test_a_group_that_fails_leaves_nothing_and_the_next_begins_a_new_chain(self, issuing, store):
         write(issuing, "a", uses={"sec_1": (1, "192.0.2.1")})
-        with pytest.raises(KeyError), issuing.group([]) as work:
+        with pytest.raises(KeyError), issuing.group([], NOW) as work:
             work.entries.append(entry("lost"))
             work.uses["sec_1"] = (2, "192.0.2.2")
             raise KeyError
@@ -196,7 +196,7 @@ class IssuingConformance:
 
     def test_a_connection_that_is_lost_withholds_the_group_and_service_resumes(self, workshop, issuing, store):
         write(issuing, "a")
-        with pytest.raises((StoreUnavailable, Exception)) as caught, issuing.group([]) as work:
+        with pytest.raises((StoreUnavailable, Exception)) as caught, issuing.group([], NOW) as work:
             work.entries.append(entry("lost"))
             lose_connection(workshop, issuing)
         if self.backend == "postgres":
@@ -208,7 +208,7 @@ class IssuingConformance:
     def test_a_commit_whose_reply_was_lost_does_not_fork_the_chain(self, issuing, store):
         """It may have happened: going on from the old head would give two lines one number."""
         write(issuing, "a")
-        with pytest.raises(ConnectionError), issuing.group([]) as work:
+        with pytest.raises(ConnectionError), issuing.group([], NOW) as work:
             work.entries.append(entry("kept"))
             issuing._sql = ReplyLost(issuing._sql)
         issuing._sql = issuing._sql.sql
@@ -270,7 +270,7 @@ class TestSQLite(IssuingConformance):
             stocked.services.credentials.regenerate(stocked.caller, client_id)
             order.append("regenerated")
 
-        with issuing.group([client_id]) as work:
+        with issuing.group([client_id], NOW) as work:
             changing = threading.Thread(target=change)
             changing.start()
             changing.join(timeout=0.2)

@@ -71,11 +71,12 @@ def decide(
     now: float,
     *,
     bound_roles: Mapping[str, str] = MappingProxyType({}),
+    issued_at: int | None = None,
 ) -> Permit:
     """The permit, or the refusal that tells why.
 
     `granted` is `restrictions.scopes_at(catalogue)`; `bound_roles` has the audience of each role that belongs to one
-    API: such a role is told to no other.
+    API: such a role is told to no other. `issued_at` is what the token says where that is not `now`.
     """
     if secret.state_at(now) is SecretState.ENDED:
         raise InvalidClient(detail="secret_ended")
@@ -83,7 +84,7 @@ def decide(
     refuse_address(credential.restrictions, asked.address)
     audience = choose_audience(granted, asked.resource)
     scopes = choose_scopes(granted[audience], asked.scopes)
-    issued_at = int(now)
+    issued_at = int(now) if issued_at is None else issued_at
     return Permit(
         credential=credential,
         organization=organization,
