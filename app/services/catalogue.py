@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from app.services.audit import Caller
-from app.services.credentials import ADMIN_AUDIENCE, refuse_escalation, save_change
+from app.services.credentials import ADMIN_AUDIENCE, refuse_escalation, save_changes
 from app.services.feed import Feed
 from app.services.ids import new_id
 from app.services.standing import changing
@@ -215,8 +215,9 @@ def _narrow(
         raise StillHeld([credential.client_id for credential in living])
     for credential in living:
         refuse_escalation(tx, caller, credential.restrictions)
-        narrowed = credential.narrowed(taken(credential.restrictions), now)
-        save_change(tx, caller, Event.CREDENTIAL_UPDATED, credential, narrowed, now)
+    changed = [(credential, credential.narrowed(taken(credential.restrictions), now)) for credential in living]
+    if changed:
+        save_changes(tx, caller, Event.CREDENTIAL_UPDATED, changed, now)
 
 
 def _found(value: Found | None, what: str) -> Found:

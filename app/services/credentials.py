@@ -10,7 +10,7 @@ API must hold those scopes as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.services.audit import Caller, changes
@@ -191,7 +191,7 @@ class Credentials:
             refuse_escalation(tx, caller, before.restrictions)
             after = transition(before, tx, now)
             if after is not before:
-                save_change(tx, caller, event, before, after, now)
+                save_changes(tx, caller, event, [(before, after)], now)
             history = tx.credentials.secret_histories([after])[client_id]
         return CredentialView(after, history, now)
 
@@ -211,15 +211,25 @@ class Credentials:
         )
 
 
-def save_change(
-    tx: Transaction, caller: Caller, event: Event, before: Credential, after: Credential, now: float
+def save_changes(
+    tx: Transaction, caller: Caller, event: Event, changed: Sequence[tuple[Credential, Credential]], now: float
 ) -> None:
-    """What every change of a credential does: the row, the floors that moved, the audit line; in this order."""
-    tx.credentials.save(after, was=before)
-    floors = after.generation.floors_to_tell(before.generation, now)
-    seq = tx.feed.tell_floors(after.organization_id, reference(after.client_id), floors, now)
-    told = {} if seq is None else {"feed_seq": seq}
-    tx.audit.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **told))
+    """What every change of credentials does, before and after each: rows, floors that moved, audit lines; in this
+    order.
+    """
+    tx.credentials.save_all(changed)
+    told = [
+        (reference(after.client_id), floor)
+        for before, after in changed
+        for floor in after.generation.floors_to_tell(before.generation, now)
+    ]
+    numbers = tx.feed.tell_all(caller.organization_id, told, now)
+    lines = []
+    for before, after in changed:
+        seq = numbers.get(reference(after.client_id))
+        more = {} if seq is None else {"feed_seq": seq}
+        lines.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **more))
+    tx.audit.append(*lines)
 
 
 def _refuse_unknown_terms(

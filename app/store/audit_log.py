@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import AuditChainRow, AuditEventRow
@@ -23,27 +23,31 @@ class AuditLog:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def append(self, entry: Entry) -> None:
-        """Write `entry` as the next line of the chain of changes."""
+    def append(self, *entries: Entry) -> None:
+        """Write `entries` as the next lines of the chain of changes."""
         row = self._session.scalars(select(AuditChainRow).where(AuditChainRow.chain == CHANGES).with_for_update()).one()
-        line = chained(entry, Head(row.chain, row.seq, row.hash))
-        self._session.add(
-            AuditEventRow(
-                chain=CHANGES,
-                seq=line.head.seq,
-                organization_id=entry.organization,
-                at=int(entry.at),
-                line=line.text,
-                hash=line.head.hash,
+        head = Head(row.chain, row.seq, row.hash)
+        rows: list[dict[str, object]] = []
+        for entry in entries:
+            line = chained(entry, head)
+            head = line.head
+            rows.append(
+                {
+                    "chain": CHANGES,
+                    "seq": head.seq,
+                    "organization_id": entry.organization,
+                    "at": int(entry.at),
+                    "line": line.text,
+                    "hash": head.hash,
+                }
             )
-        )
+        self._session.execute(insert(AuditEventRow), rows)
         self._session.execute(
             update(AuditChainRow)
             .where(AuditChainRow.chain == CHANGES)
-            .values(seq=line.head.seq, hash=line.head.hash)
+            .values(seq=head.seq, hash=head.hash)
             .execution_options(synchronize_session=False)
         )
-        self._session.flush()
         self._session.expire(row)
 
     def heads(self) -> list[Head]:

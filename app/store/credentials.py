@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from sqlalchemy import and_, not_, or_, select, update
+from sqlalchemy import Table, and_, bindparam, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow
@@ -76,23 +77,25 @@ class CredentialStore:
 
     def save(self, credential: Credential, *, was: Credential) -> None:
         """Compare and swap on the version; raises PreconditionFailed when somebody else was faster."""
-        self._remember_networks(credential.restrictions.allowed_ips)
-        changed = self._session.execute(
-            update(CredentialRow)
-            .where(
-                CredentialRow.client_id == credential.client_id,
-                CredentialRow.organization_id == credential.organization_id,
-                CredentialRow.version == was.version,
-            )
-            .values(**credential_columns(credential))
+        self.save_all([(was, credential)])
+
+    def save_all(self, changed: Sequence[tuple[Credential, Credential]]) -> None:
+        """As `save`, for many at once: each before and after its change."""
+        for before, after in changed:
+            if after.restrictions.allowed_ips != before.restrictions.allowed_ips:
+                self._remember_networks(after.restrictions.allowed_ips)
+        swapped = self._session.connection().execute(
+            _SWAP, [{**_bound(credential_columns(after)), "was": before.version} for before, after in changed]
         )
-        if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
+        if swapped.rowcount != len(changed):
             raise PreconditionFailed
-        known = {secret.id: secret for secret in was.secrets}
-        for secret in credential.secrets:
-            if known.get(secret.id) != secret:
-                self._session.merge(secret_row(secret, credential))
+        for before, after in changed:
+            known = {secret.id: secret for secret in before.secrets}
+            for secret in after.secrets:
+                if known.get(secret.id) != secret:
+                    self._session.merge(secret_row(secret, after))
         self._session.flush()
+        self._session.expire_all()
 
     def are_hashed_under(self, pepper_ids: Iterable[str]) -> bool:
         """Whether a secret that has not ended needs one of these peppers."""
@@ -165,6 +168,22 @@ class CredentialStore:
             ranges = json.dumps(list(allowed.normal_form()))
             self._session.merge(NetworkListRow(digest=allowed.digest(), ranges=ranges))
             self._session.flush()
+
+
+def _bound(columns: dict[str, object]) -> dict[str, object]:
+    return {f"new_{name}": value for name, value in columns.items()}
+
+
+_TABLE = cast(Table, CredentialRow.__table__)
+_SWAP = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.client_id == bindparam("new_client_id"),
+        _TABLE.c.organization_id == bindparam("new_organization_id"),
+        _TABLE.c.version == bindparam("was"),
+    )
+    .values({column.name: bindparam(f"new_{column.name}") for column in _TABLE.c if not column.primary_key})
+)
 
 
 def _last_use(row: LastUseRow | None) -> LastUse | None:

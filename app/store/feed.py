@@ -9,10 +9,10 @@ to run and the table never holds more than an hour and a hundred changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import CounterRow, GenerationEventRow
@@ -52,10 +52,11 @@ class FeedStore:
 
     def tell_floors(self, organization_id: str, ref: str, floors: Iterable[Floor], now: float) -> int | None:
         """Append floors of one subject; the number of the last, or None when there was nothing to tell."""
-        seq = None
-        for floor in floors:
-            seq = self._append(organization_id, FLOOR, ref, floor.number, floor.effective_at, now)
-        return seq
+        return self.tell_all(organization_id, [(ref, floor) for floor in floors], now).get(ref)
+
+    def tell_all(self, organization_id: str, told: Sequence[tuple[str, Floor]], now: float) -> dict[str, int]:
+        """Append floors of some subjects, in this order; by subject, the number of its last."""
+        return self._append(organization_id, [(FLOOR, ref, *floor) for ref, floor in told], now)
 
     def skip_to(self, seq: int) -> None:
         """Go on after `seq`: numbers that a lost future has used are never used again."""
@@ -67,23 +68,35 @@ class FeedStore:
         )
 
     def tell_revoked_key(self, organization_id: str, kid: str, now: float) -> int:
-        return self._append(organization_id, KEY, kid, 0, int(now), now)
+        return self._append(organization_id, [(KEY, kid, 0, int(now))], now)[kid]
 
-    def _append(self, organization_id: str, kind: str, ref: str, floor: int, effective_at: int, now: float) -> int:
-        seq = self._session.scalars(
+    def _append(self, organization_id: str, told: Sequence[tuple[str, str, int, int]], now: float) -> dict[str, int]:
+        """Kind, subject, floor and moment of each; numbered without a gap, under the counter's lock."""
+        if not told:
+            return {}
+        last = self._session.scalars(
             update(CounterRow)
             .where(CounterRow.name == "feed")
-            .values(value=CounterRow.value + 1)
+            .values(value=CounterRow.value + len(told))
             .returning(CounterRow.value)
             .execution_options(synchronize_session=False)
         ).one()
-        self._session.add(
-            GenerationEventRow(
-                seq=seq, organization_id=organization_id, kind=kind, ref=ref, floor=floor, effective_at=effective_at
-            )
+        numbered = list(enumerate(told, start=last - len(told) + 1))
+        self._session.execute(
+            insert(GenerationEventRow),
+            [
+                {
+                    "seq": seq,
+                    "organization_id": organization_id,
+                    "kind": kind,
+                    "ref": ref,
+                    "floor": floor,
+                    "effective_at": effective_at,
+                }
+                for seq, (kind, ref, floor, effective_at) in numbered
+            ],
         )
-        self._session.flush()
-        if seq % _PRUNE_EVERY == 0:
+        if last // _PRUNE_EVERY != (last - len(told)) // _PRUNE_EVERY:
             self._session.execute(
                 delete(GenerationEventRow)
                 .where(GenerationEventRow.effective_at < int(now) - WINDOW)
@@ -91,5 +104,5 @@ class FeedStore:
             )
         if self._session.get_bind().dialect.name == "postgresql":
             # A wake-up for the other nodes, delivered at commit; they poll as well.
-            self._session.execute(select(func.pg_notify(CHANNEL, str(seq))))
-        return seq
+            self._session.execute(select(func.pg_notify(CHANNEL, str(last))))
+        return {ref: seq for seq, (_, ref, _, _) in numbered}

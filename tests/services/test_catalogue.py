@@ -14,6 +14,7 @@ from tests.support.workshop import NOW, REPORTS, SCOPES, at_once, failed, succee
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
+from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 
@@ -52,6 +53,20 @@ def test_a_role_that_is_held_is_not_deleted_and_its_holders_are_named(workshop, 
     assert caught.value.count == 3
     assert caught.value.client_ids == sorted(made.view.credential.client_id for made in holders)
     assert role_of(workshop)
+
+
+@both
+def test_a_cascade_over_many_tells_of_each_in_its_own_line_of_the_feed_and_of_the_audit_log(workshop, catalogue):
+    made = [workshop.credential(roles=frozenset({"auditor"})) for _ in range(120)]
+    catalogue.delete_role(workshop.caller, role_of(workshop).id, None, cascade=True)
+    lines = workshop.audit_lines("credential:updated")
+    assert [line["detail"]["feed_seq"] for line in lines] == list(range(1, 121))
+    told = dict(workshop.statement().floors)
+    for one in made:
+        credential = now_of(workshop, one)
+        assert credential.restrictions.roles == frozenset()
+        assert told[reference(credential.client_id)].number == credential.generation.floor == 2
+    assert workshop.services.audit_trail.verify() is None
 
 
 def test_when_asked_to_cascade_it_is_taken_from_each_and_their_tokens_end(workshop, catalogue):
