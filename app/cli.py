@@ -98,7 +98,7 @@ def _installing(cli: click.Group, connect: Connect) -> None:
     def accept_restore(reached: int | None) -> None:
         """Go on with a database that was restored from a backup: every token that is out ends."""
         with _plainly():
-            reached = connect(load()).installation.accept_restore(reached)
+            reached = _there(connect).installation.accept_restore(reached)
         click.echo(f"Every token has ended; changes go on after {reached}.")
         click.echo("Secrets, roles and restrictions are those of the backup: regenerate what was changed since.")
 
@@ -139,7 +139,7 @@ def _keys(cli: click.Group, connect: Connect) -> None:
     def list_() -> None:
         """Every signing key, oldest first."""
         with _plainly():
-            for key in connect(load()).keys.list():
+            for key in _there(connect).keys.list():
                 ended = f" revoked {rfc3339(key.revoked_at)}" if key.revoked_at is not None else ""
                 click.echo(f"{key.kid} {key.alg} signs from {rfc3339(key.active_from)}{ended}")
 
@@ -147,7 +147,7 @@ def _keys(cli: click.Group, connect: Connect) -> None:
     def rotate() -> None:
         """Publish a new key now; it signs when every resource server has had time to fetch it."""
         with _plainly():
-            services = connect(load())
+            services = _there(connect)
             click.echo(services.keys.rotate(_shell(services)))
 
     @keys.command()
@@ -155,7 +155,7 @@ def _keys(cli: click.Group, connect: Connect) -> None:
     def revoke(kid: str) -> None:
         """Withdraw a key and, within the feed interval, every token it signed."""
         with _plainly():
-            services = connect(load())
+            services = _there(connect)
             services.keys.revoke(_shell(services), kid)
 
     @keys.command("import")
@@ -168,7 +168,7 @@ def _keys(cli: click.Group, connect: Connect) -> None:
                 key = signing_key_from_pem(pem.read_bytes())
             except UnfitKey as fault:
                 raise Refused(f"The key cannot be used: {fault}.") from None
-            services = connect(load())
+            services = _there(connect)
             click.echo(services.keys.rotate(_shell(services), key, at_once=activate))
 
 
@@ -183,7 +183,7 @@ def _audit(cli: click.Group, connect: Connect) -> None:
         """Verify the log in the database, or an exported FILE without any server; exits 1 at a bad line."""
         with _plainly():
             if file is None:
-                flaw = connect(load()).audit_trail.verify()
+                flaw = _there(connect).audit_trail.verify()
             else:
                 with file.open(encoding="utf-8", errors="replace") as lines:
                     flaw = verify(lines)
@@ -196,7 +196,7 @@ def _audit(cli: click.Group, connect: Connect) -> None:
     def export() -> None:
         """Every audit line as JSON, one a line."""
         with _plainly():
-            for line in connect(load()).audit_trail.export():
+            for line in _there(connect).audit_trail.export():
                 click.echo(line)
 
 
@@ -216,6 +216,17 @@ def _config(cli: click.Group, connect: Connect) -> None:  # noqa: ARG001  the se
             field = type(settings).model_fields[name]
             shown = getattr(settings, name) if field.repr else "(set)" if getattr(settings, name) else "(not set)"
             click.echo(f"TOKENSERVER_{name.upper()}={shown}")
+
+
+def _there(connect: Connect) -> Services:
+    """The services of an installation that is there: in a wrong folder these commands must not begin a new one."""
+    settings = load()
+    if settings.on_sqlite and not Path(settings.database_url.removeprefix("sqlite:///")).exists():
+        raise InvalidSettings(
+            f"There is no installation here: {settings.database_url} does not exist. Set TOKENSERVER_HOME or"
+            " TOKENSERVER_DATABASE_URL, or make one with python -m app bootstrap."
+        )
+    return connect(settings)
 
 
 def _shell(services: Services) -> Caller:

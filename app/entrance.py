@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
@@ -22,10 +23,14 @@ from typing import Any
 from app.http import Environ, Headers, Reply, Wsgi, failed, new_request_id
 from app.oauth.token import PATH, TokenEndpoint
 from tokenserver.clock import monotonic
-from tokenserver.errors import InvalidRequest
+from tokenserver.errors import InvalidRequest, Unavailable
 
 LARGEST_BODY = 1024 * 1024
 """Of any door; each refuses by itself what is too large for it."""
+SMALL_BODY = 64 * 1024
+MOST_LARGE_BODIES = 32
+"""That are received or worked on at a time. Nobody has to be known to send one, and a thousand would fill the memory of
+a small machine; small ones are always taken."""
 RECEIVING_SECONDS = 10.0
 _UNREADABLE = "\x80"
 
@@ -33,6 +38,10 @@ _UNREADABLE = "\x80"
 class TooSlow(InvalidRequest):
     status = 408
     public = "The body of the request did not arrive in time."
+
+
+class CutShort(InvalidRequest):
+    public = "The body of the request ended too early."
 
 
 class Entrance:
@@ -43,42 +52,58 @@ class Entrance:
         self._token = token
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="door")
         self._receiving: dict[Any, float] = {}
+        self._large_bodies = 0
         self._sweeping = False
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
-        try:
-            body = await self._body(scope, proto)
-        except TooSlow as fault:
-            status, headers, payload = failed(fault, scope.path, new_request_id())
-            proto.response_bytes(status, [*headers, ("Connection", "close")], payload)
-            return
-        except RuntimeError:  # granian: the connection is closed
-            return
-        environ = environ_of(scope, body)
-        if scope.path == PATH:
-            status, headers, payload = await self._token.answer(environ)
-        else:
-            loop = asyncio.get_running_loop()
-            status, headers, payload = await loop.run_in_executor(self._threads, self._by_flask, environ)
+        with contextlib.ExitStack() as held:
+            try:
+                status, headers, payload = await self._answer(scope, await self._body(scope, proto, held))
+            except Exception as fault:  # noqa: BLE001  `failed` logs what is unexpected
+                status, headers, payload = failed(fault, scope.path, new_request_id())
+                if isinstance(fault, TooSlow | CutShort):  # what may still come of the body is no next request
+                    headers.append(("Connection", "close"))
         proto.response_bytes(status, headers, payload)
 
-    async def _body(self, scope: Any, proto: Any) -> bytes:
+    async def _answer(self, scope: Any, body: bytes) -> Reply:
+        environ = environ_of(scope, body)
+        if scope.path == PATH:
+            return await self._token.answer(environ)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._by_flask, environ)
+
+    async def _body(self, scope: Any, proto: Any, held: contextlib.ExitStack) -> bytes:
         """All of it; of one that is too large, nothing when its length was told, and else more than is allowed."""
         length = scope.headers.get("content-length")
         if length is None and "transfer-encoding" not in scope.headers and scope.http_version.startswith("1"):
             return b""
         deadline = monotonic() + RECEIVING_SECONDS
         if length is not None:
-            fits = length.isdecimal() and int(length[:12]) <= LARGEST_BODY
-            return await self._in_time(proto(), deadline) if fits else b""
+            if not length.isdecimal() or int(length[:12]) > LARGEST_BODY:
+                return b""
+            if int(length[:12]) > SMALL_BODY:
+                held.enter_context(self._place_of_a_large_body())
+            return await self._in_time(proto(), deadline)
         found, chunks = bytearray(), aiter(proto)
         with contextlib.suppress(StopAsyncIteration):
+            while len(found) <= SMALL_BODY:
+                found += await self._in_time(anext(chunks), deadline)
+            held.enter_context(self._place_of_a_large_body())
             while len(found) <= LARGEST_BODY:
                 found += await self._in_time(anext(chunks), deadline)
         return bytes(found)
 
+    @contextlib.contextmanager
+    def _place_of_a_large_body(self) -> Iterator[None]:
+        if self._large_bodies >= MOST_LARGE_BODIES:
+            raise Unavailable(detail="no room for another large body")
+        self._large_bodies += 1
+        try:
+            yield
+        finally:
+            self._large_bodies -= 1
+
     async def _in_time(self, coming: Any, deadline: float) -> bytes:
-        """What is `coming`, an awaitable of granian's; raises TooSlow. A timer for each request would cost more."""
+        """What is `coming`, an awaitable of granian's; raises TooSlow, CutShort. A timer for each would cost more."""
         self._receiving[coming] = deadline
         if not self._sweeping:
             self._sweep()
@@ -86,6 +111,8 @@ class Entrance:
             received: bytes = await coming
         except asyncio.CancelledError:
             raise TooSlow from None
+        except RuntimeError:  # granian: the connection is closed, or the caller's half of it
+            raise CutShort from None
         finally:
             del self._receiving[coming]
         if monotonic() > deadline:
@@ -124,7 +151,7 @@ def environ_of(scope: Any, body: bytes) -> Environ:
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
         "SERVER_NAME": "tokenserver",
         "SERVER_PORT": "0",

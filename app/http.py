@@ -36,7 +36,8 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Reply = tuple[int, Headers, bytes]
 """Status, headers and body of an answer."""
 REALM = "tokenserver"
-LARGEST_BODY = 64 * 1024
+LARGEST_BODY = 1024 * 1024
+"""Bytes, at any door; a long list of allowed addresses fits."""
 
 ALWAYS: Headers = [
     ("Cache-Control", "no-store"),
@@ -150,7 +151,8 @@ def failed(fault: Exception, path: str, request_id: str) -> Reply:
     kind, body = "application/problem+json", problem(failure, request_id)
     if path.startswith(_SPEAK_OAUTH):
         kind, body = "application/json", dict(oauth_failure(failure))
-    return failure.status, [("Content-Type", kind), *failure_headers(failure)], _as_json(body)
+    headers = [*ALWAYS, ("X-Request-Id", request_id), ("Content-Type", kind), *failure_headers(failure)]
+    return failure.status, headers, _as_json(body)
 
 
 def _failed(fault: Exception) -> Response:

@@ -3,6 +3,10 @@
 The master process answers no requests: workers are started with the settings in their environment and make an
 application each. A worker that dies is replaced. Ctrl-C, SIGTERM and the end of the terminal end the server; requests
 that are being answered are finished first.
+
+It speaks HTTP/1 and nothing else. What guesses the protocol waits for the first bytes without a deadline, and as many
+connections as are served at a time (`backlog`) would then keep all others out for ever, by silence. And in HTTP/2 a few
+kilobytes can stand for thousands of long headers: one such request held up all others for seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ import signal
 import socket
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from app.settings import PREFIX, InvalidSettings, Settings
@@ -47,6 +52,8 @@ def serve_forever(settings: Settings) -> None:
         address=settings.host,
         port=settings.port,
         interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=30_000),
         workers=settings.workers,
         websockets=False,
         backlog=1024,

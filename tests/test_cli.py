@@ -122,6 +122,16 @@ def test_for_people_it_prints_lines_and_says_how_to_get_another(shell):
     assert "--again" in told
 
 
+@pytest.mark.parametrize(
+    "command", ["keys list", "keys rotate", "keys revoke x", "audit verify", "audit export", "accept-restore"]
+)
+def test_in_a_folder_without_an_installation_nothing_is_begun(within, command):
+    """Somebody is in the wrong folder: an empty log would be whole, and a new key would be nobody's."""
+    told = within.refused(2, *command.split())
+    assert "There is no installation here" in told
+    assert list(within.home.iterdir()) == []
+
+
 def test_what_it_leaves_is_readable_by_its_owner_only(shell):
     home = shell.home / "var"
     assert stat.S_IMODE(home.stat().st_mode) == 0o700

@@ -18,10 +18,9 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.fields import FAULTS, HINT
 from app.api.inputs import Input
+from app.http import LARGEST_BODY
 from tokenserver.errors import Fault, InvalidInput, InvalidRequest, TooLarge, UnsupportedMediaType
 
-LARGEST_BODY = 1024 * 1024
-"""Long lists of allowed IPs fit."""
 MOST_MEMBERS = 1000
 MOST_FAULTS = 1000
 
@@ -46,9 +45,8 @@ def bearer(environ: Mapping[str, Any]) -> str | None:
 
 def read_body(request: Request, model: type[Read], kinds: tuple[str, ...]) -> Read:
     """The body as `model`; an empty body is read as `{}` where no member is required."""
-    request.max_content_length = (
-        LARGEST_BODY + 1
-    )  # where no length is told, Werkzeug cuts at the limit and says nothing
+    # Where no length is told, Werkzeug cuts at the limit and says nothing.
+    request.max_content_length = LARGEST_BODY + 1
     raw = request.get_data(cache=False)
     if len(raw) > LARGEST_BODY:
         raise TooLarge

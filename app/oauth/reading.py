@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from app.http import LARGEST_BODY
 from app.services.issuing import TokenRequest
 from tokenserver.domain.catalogue import is_audience
 from tokenserver.domain.secret import LONGEST_SECRET, Secret
@@ -30,6 +29,8 @@ from tokenserver.errors import (
 )
 
 GRANT_TYPE = "client_credentials"
+LARGEST_FORM = 64 * 1024
+"""Bytes."""
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 64
 _LONGEST_HEADER = 4096
@@ -78,10 +79,10 @@ def token_request(
 
 def _body(environ: Mapping[str, Any]) -> bytes:
     length = environ.get("CONTENT_LENGTH") or ""
-    if length.isdecimal() and int(length[:12]) > LARGEST_BODY:
+    if length.isdecimal() and int(length[:12]) > LARGEST_FORM:
         raise BodyTooLarge
-    body: bytes = environ["wsgi.input"].read(LARGEST_BODY + 1)
-    if len(body) > LARGEST_BODY:
+    body: bytes = environ["wsgi.input"].read(LARGEST_FORM + 1)
+    if len(body) > LARGEST_FORM:
         raise BodyTooLarge
     return body
 

@@ -121,18 +121,24 @@ class Issuing:
         self, asked: TokenRequest, known: Known | None, work: GroupTransaction, ring: Ring, now: float
     ) -> IssuedToken:
         moment = no_earlier(now, known.on_record) if known is not None else now
-        known, secret = self._authenticate(asked, known, moment)  # 1. who is asking
+        known, secret, renewed = self._authenticate(asked, known, moment)  # 1. who is asking
         permit = self._decide(asked, known, secret, work.catalogue_version, moment, now)  # 2. what may they have
         token_id = new_token_id()
         claims = claims_for(permit, self._issuer, token_id)  # 3. say it
         text = _signed(ring, claims)  # 4. sign it
         work.entries.append(_issued(asked, permit, token_id, secret, now))  # 5. remember it
+        if secret.pepper_id != self._peppers[0].id:
+            work.renewed[secret.id] = renewed, self._peppers[0].id
         if known.last_use.get(secret.id) != permit.issued_at:
             work.uses[secret.id] = (permit.issued_at, asked.address)
         return IssuedToken(text, permit.expires_at - permit.issued_at, claims["scope"])
 
-    def _authenticate(self, asked: TokenRequest, known: Known | None, now: float) -> tuple[Known, CredentialSecret]:
-        """The credential whose secret was proven, and which of its secrets; the same work whoever asks."""
+    def _authenticate(
+        self, asked: TokenRequest, known: Known | None, now: float
+    ) -> tuple[Known, CredentialSecret, bytes]:
+        """The credential whose secret was proven, which of its secrets, and the digest of that under the present
+        pepper; the same work whoever asks.
+        """
         if not looks_like_secret(asked.secret.reveal()):
             raise InvalidClient(detail="malformed")
         computed = {p.id: digest(asked.client_id, asked.secret.reveal(), p) for p in self._peppers}
@@ -143,7 +149,7 @@ class Issuing:
                 proven = secret
         if known is None or proven is None:
             raise InvalidClient(detail="not proven")
-        return known, proven
+        return known, proven, computed[self._peppers[0].id]
 
     def _decide(
         self,

@@ -97,10 +97,18 @@ class CredentialStore:
         self._session.flush()
         self._session.expire_all()
 
-    def are_hashed_under(self, pepper_ids: Iterable[str]) -> bool:
-        """Whether a secret that has not ended needs one of these peppers."""
-        query = select(CredentialSecretRow.id).where(
-            CredentialSecretRow.pepper_id.in_(list(pepper_ids)), CredentialSecretRow.state != SecretState.ENDED.value
+    def are_hashed_under(self, pepper_ids: Iterable[str], now: float) -> bool:
+        """Whether a secret that can still be used needs one of these peppers."""
+        query = (
+            select(CredentialSecretRow.id)
+            .join(CredentialRow, CredentialRow.client_id == CredentialSecretRow.client_id)
+            .where(
+                CredentialSecretRow.pepper_id.in_(list(pepper_ids)),
+                CredentialSecretRow.state != SecretState.ENDED.value,
+                CredentialRow.revoked_at.is_(None),
+                CredentialRow.deleted_at.is_(None),
+                or_(CredentialRow.expires_at.is_(None), CredentialRow.expires_at > now),
+            )
         )
         return self._session.scalars(query.limit(1)).first() is not None
 

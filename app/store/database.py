@@ -24,7 +24,7 @@ from typing import Any
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, event, func, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -215,6 +215,3 @@ def _speak_postgres(engine: Engine) -> None:
         """After a failover, a connection to what is now a standby still answers, but will never write again."""
         if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
             context.is_disconnect = True
-
-
-__all__ = ["FairLock", "SQLAlchemyError", "Store", "StoreUnavailable", "Transaction", "unavailable_when_broken"]

@@ -61,6 +61,8 @@ class GroupTransaction:
     catalogue_version: int
     entries: list[Entry] = field(default_factory=list)
     uses: dict[str, tuple[int, str]] = field(default_factory=dict)
+    renewed: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    """Secret ID to its digest under the present pepper, and that pepper's ID."""
 
 
 class IssuingStore:
@@ -84,7 +86,7 @@ class IssuingStore:
             yield work
             lines = list(_chain(work.entries, self._head))
             head = lines[-1][0].head if lines else self._head
-            self._sql.write(connection, lines, head, work.uses)
+            self._sql.write(connection, lines, head, work.uses, work.renewed)
             self._head = head
 
     @contextlib.contextmanager

@@ -18,6 +18,8 @@ Lines = Sequence[tuple[Line, str, int]]
 """A line, its organization, and its time in whole seconds."""
 Uses = Mapping[str, tuple[int, str]]
 """Secret ID to the time and address of its last use."""
+Digests = Mapping[str, tuple[bytes, str]]
+"""Secret ID to its digest under another pepper, and that pepper's ID."""
 
 _SELECT = """
     SELECT c.client_id, c.organization_id, c.name, c.project, c.environment, c.roles, c.grants, c.allowed_ips,
@@ -62,6 +64,7 @@ _WRITE_AT_ONCE = """
     SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[])
     ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
 """
+_RENEW = "UPDATE credential_secret SET digest = {0}, pepper_id = {0} WHERE id = {0}"
 _NETWORKS = "SELECT ranges FROM network_list WHERE digest = {0}"
 
 
@@ -77,7 +80,7 @@ class Dialect(Protocol):
     def networks(self, connection: Any, digest: str) -> Row | None:
         """The long list of ranges under `digest`."""
 
-    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
+    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses, renewed: Digests) -> None:
         """Write and commit; a use without a line does not happen."""
 
 
@@ -100,7 +103,7 @@ class Sqlite:
         row: Row | None = connection.execute(_NETWORKS.format("?"), (digest,)).fetchone()
         return row
 
-    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
+    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses, renewed: Digests) -> None:
         if lines:
             values: list[Any] = []
             for line, organization, at in lines:
@@ -110,6 +113,7 @@ class Sqlite:
             connection.execute(_HEAD, (head.chain, head.seq, head.hash))
         if uses:
             connection.executemany(_LAST_USE, [(secret, *use) for secret, use in uses.items()])
+        connection.executemany(_RENEW.format("?"), [(*digest, secret) for secret, digest in renewed.items()])
         connection.execute("COMMIT")
 
 
@@ -133,7 +137,7 @@ class Postgres:
         row: Row | None = connection.execute(_NETWORKS.format("%s"), (digest,)).fetchone()
         return row
 
-    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses) -> None:
+    def write(self, connection: Any, lines: Lines, head: Head, uses: Uses, renewed: Digests) -> None:
         with connection.pipeline():
             if lines:
                 told = zip(
@@ -145,4 +149,6 @@ class Postgres:
                 used_columns = [list(column) for column in used] or [[], [], []]
                 columns = [list(column) for column in told]
                 connection.execute(_WRITE_AT_ONCE, (*columns, head.chain, head.seq, head.hash, *used_columns))
+            for secret, digest in sorted(renewed.items()):
+                connection.execute(_RENEW.format("%s"), (*digest, secret))
             connection.commit()

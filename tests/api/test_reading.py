@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.reading import LARGEST_BODY, MOST_FAULTS, parse, pointer
+from app.api.reading import MOST_FAULTS, parse, pointer
+from app.http import LARGEST_BODY
 from tests.support.credentials import QUICK
 from tokenserver.errors import InvalidRequest
 

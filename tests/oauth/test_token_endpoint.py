@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.http import LARGEST_BODY
+from app.oauth.reading import LARGEST_FORM
 from tests.oauth.conftest import PATH, basic
 from tests.support.workshop import ISSUER, REPORTS, allowed
 from tests.support.wsgi import FORM
@@ -110,7 +110,7 @@ GOOD = {
     "with ampersands to spare": lambda d: d.send("&" + form(d) + "&&"),
     "without a length, in chunks": lambda d: d.send(form(d), length=None),
     "with an empty length, in chunks": lambda d: d.send(form(d), length=""),
-    "of the largest size": lambda d: d.send(_padded(d, LARGEST_BODY)),
+    "of the largest size": lambda d: d.send(_padded(d, LARGEST_FORM)),
     "with parameters in any order": lambda d: d.send("&".join(reversed(form(d).split("&")))),
     "with every character percent-encoded": lambda d: d.send(
         "&".join("=".join(_percent(part) for part in pair.split("=")) for pair in form(d).split("&"))
@@ -183,13 +183,13 @@ BAD = {
     "a compressed body": (400, "invalid_request", lambda d: d.send(form(d), [("Content-Encoding", "gzip")])),
     # the body
     "an empty body": (400, "invalid_request", lambda d: d.send()),
-    "a body over 64 KiB": (413, "invalid_request", lambda d: d.send(_padded(d, LARGEST_BODY + 1))),
+    "a body over 64 KiB": (413, "invalid_request", lambda d: d.send(_padded(d, LARGEST_FORM + 1))),
     "a body over 64 KiB in chunks": (
         413,
         "invalid_request",
-        lambda d: d.send(_padded(d, LARGEST_BODY + 1), length=None),
+        lambda d: d.send(_padded(d, LARGEST_FORM + 1), length=None),
     ),
-    "a length over 64 KiB": (413, "invalid_request", lambda d: d.send(form(d), length=LARGEST_BODY + 1)),
+    "a length over 64 KiB": (413, "invalid_request", lambda d: d.send(form(d), length=LARGEST_FORM + 1)),
     "a length of a hundred digits": (413, "invalid_request", lambda d: d.send(form(d), length="9" * 100)),
     "65 parameters": (400, "invalid_request", lambda d: d.send(form(d) + "&x=1" * 65)),
     "bytes that are not UTF-8": (400, "invalid_request", lambda d: d.send(form(d).encode() + b"&x=\xff\xfe")),

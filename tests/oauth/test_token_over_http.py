@@ -14,7 +14,7 @@ from oauthlib.oauth2 import BackendApplicationClient
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from app.http import LARGEST_BODY
+from app.oauth.reading import LARGEST_FORM
 from tests.support.world import World, a_world
 
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
@@ -105,7 +105,7 @@ def test_a_body_in_chunks_without_a_length_is_read(served):
 def test_a_body_in_chunks_that_is_too_large_is_refused(served):
     def chunks():
         yield served.form + b"&x="
-        for _ in range(LARGEST_BODY // 1024 + 1):
+        for _ in range(LARGEST_FORM // 1024 + 1):
             yield b"x" * 1024
 
     answer = requests.post(
@@ -118,7 +118,7 @@ def test_a_body_in_chunks_that_is_too_large_is_refused(served):
 
 
 def test_a_body_that_is_too_large_is_refused_and_the_server_goes_on(served):
-    status, _, body = served.post(served.form + b"&x=" + b"x" * (LARGEST_BODY + 1))
+    status, _, body = served.post(served.form + b"&x=" + b"x" * (LARGEST_FORM + 1))
     assert (status, error(body)) == (413, "invalid_request")
     assert served.post(served.form)[0] == 200
 

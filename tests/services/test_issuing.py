@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from app.services.catalogue import ApiDraft, RoleDraft
+from app.settings import InvalidSettings
 from app.store.database import StoreUnavailable
 from tests.support.workshop import ISSUER, NOW, REPORTS, SCOPES, allowed, at_once, failed, many_ranges, succeeded
 from tokenserver.clock import DAY
@@ -301,6 +302,23 @@ def test_while_the_pepper_is_replaced_secrets_of_both_work(workshop):
         pepper.id for pepper in turning.services.peppers
     }
     assert isinstance(refusal(workshop, new), InvalidClient), "the old pepper alone knows nothing of the new one"
+
+
+@both
+def test_a_secret_that_proves_itself_goes_over_to_the_present_pepper(workshop):
+    """So that the previous one can be put away when every secret was used, or has ended."""
+    used, unused = workshop.credential(), workshop.credential()
+    turning = workshop.beside(pepper=bytes(32), pepper_previous=workshop.settings.pepper)
+    with pytest.raises(Refused):
+        turning.issue(client_id(used), new_secret())
+    assert turning.issue(used)
+    assert isinstance(refusal(workshop, used), InvalidClient)
+    assert turning.issue(used)
+    with pytest.raises(InvalidSettings):
+        workshop.beside(pepper=bytes(32))
+    turning.services.credentials.revoke(turning.caller, client_id(unused), "")
+    alone = workshop.beside(pepper=bytes(32))
+    assert alone.issue(used)
 
 
 # --- what is remembered (L01, promise 6) ---
