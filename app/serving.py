@@ -53,7 +53,7 @@ def serve_forever(settings: Settings) -> None:
         port=settings.port,
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=30_000),
+        http1_settings=HTTP1Settings(header_read_timeout=30_000, max_buffer_size=65_536),
         workers=settings.workers,
         websockets=False,
         backlog=1024,

@@ -91,7 +91,7 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that serve. More than one is for PostgreSQL; SQLite has one writer at a time."""
     threads: Annotated[int, Field(ge=1, le=256)] = 16
-    """Requests that one process works on at a time, beside the feed's waiters."""
+    """Requests, other than for tokens, that one process works on at a time, beside the feed's waiters."""
     feed_waiters: Annotated[int, Field(ge=0, le=1000)] = 48
     """Requests for the generation feed that one process holds open at a time; each costs a thread."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
