@@ -6,7 +6,8 @@ that are being answered are finished first.
 
 It speaks HTTP/1 and nothing else. What guesses the protocol waits for the first bytes without a deadline, and as many
 connections as are served at a time (`backlog`) would then keep all others out for ever, by silence. And in HTTP/2 a few
-kilobytes can stand for thousands of long headers: one such request held up all others for seconds.
+kilobytes can stand for thousands of long headers: one such request held up all others for seconds. A head may be as
+long as our longest small body; granian's own limit is six times that, for each of those connections.
 """
 
 from __future__ import annotations

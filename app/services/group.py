@@ -64,6 +64,7 @@ class Group(Generic[Request, Answer]):
         self._lock = threading.Lock()
         self._waiting: list[Place[Request, Answer]] = []
         self._at_work = False
+        self._crowded = False
 
     def join(self, request: Request) -> Answer:
         """The answer to `request`, once its group is done; for a caller in a thread of its own."""
@@ -90,9 +91,9 @@ class Group(Generic[Request, Answer]):
             self._thread.submit(self._lead)
 
     def _lead(self) -> None:
-        """Work while somebody waits."""
+        """Work while somebody waits. Who was alone is not made to wait for company."""
         while True:
-            for _ in range(_TURNS):
+            for _ in range(_TURNS if self._crowded else 0):
                 time.sleep(0)
             group = self._next()
             if not group:
@@ -110,6 +111,7 @@ class Group(Generic[Request, Answer]):
         with self._lock:
             group, self._waiting = self._waiting[:MOST_IN_A_GROUP], self._waiting[MOST_IN_A_GROUP:]
             self._at_work = bool(group)
+        self._crowded = len(group) > 1
         return group
 
     def _all_waiting(self) -> list[Place[Request, Answer]]:
