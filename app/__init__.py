@@ -58,11 +58,11 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
 
 def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
     """The same behind its own entrance: an RSGI application, as `python -m app serve` runs it."""
-    app, token_endpoint = _wired(settings, clock)
-    return Entrance(app.wsgi_app, token_endpoint, settings.threads + settings.feed_waiters)
+    app, token_endpoint, feed = _wired(settings, clock)
+    return Entrance(app.wsgi_app, token_endpoint, settings.threads + settings.feed_waiters, feed.end_waiting)
 
 
-def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint]:
+def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed]:
     app = Flask(__name__, static_folder=None)
     install(app)
     clock = Ratchet(clock)
@@ -79,4 +79,4 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint]:
     )
     for door in doors:
         door.mount(app)
-    return app, token_endpoint
+    return app, token_endpoint, services.feed

@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
-from app.http import Environ, Headers, Reply, Wsgi, failed, new_request_id
+from app.http import LARGEST_BODY, Environ, Headers, Reply, Wsgi, failed, new_request_id
 from app.oauth.token import PATH, TokenEndpoint
 from tokenserver.clock import monotonic
 from tokenserver.errors import InvalidRequest, Unavailable
 
-LARGEST_BODY = 1024 * 1024
-"""Of any door; each refuses by itself what is too large for it."""
 SMALL_BODY = 64 * 1024
 MOST_LARGE_BODIES = 32
 """That are received or worked on at a time. Nobody has to be known to send one, and a thousand would fill the memory of
@@ -47,13 +47,25 @@ class CutShort(InvalidRequest):
 class Entrance:
     """An RSGI application."""
 
-    def __init__(self, flask: Wsgi, token: TokenEndpoint, threads: int) -> None:
+    def __init__(
+        self, flask: Wsgi, token: TokenEndpoint, threads: int, before_the_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._flask = flask
+        self._before_the_end = before_the_end
         self._token = token
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="door")
         self._receiving: dict[Any, float] = {}
         self._large_bodies = 0
         self._sweeping = False
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A signal begins granian's own end, which waits for all answers: those who wait for news get theirs now."""
+
+        def before_the_end(*_: object) -> None:
+            loop.call_soon_threadsafe(self._before_the_end)
+
+        for number in (signal.SIGINT, signal.SIGTERM):  # beside the loop's own handlers, which granian has set
+            signal.signal(number, before_the_end)
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         with contextlib.ExitStack() as held:
@@ -78,9 +90,11 @@ class Entrance:
             return b""
         deadline = monotonic() + RECEIVING_SECONDS
         if length is not None:
-            if not length.isdecimal() or int(length[:12]) > LARGEST_BODY:
+            # Without the zeros in front: granian takes any number of them, and twelve would hide what follows.
+            size = int(length.lstrip("0")[:12] or 0) if length.isdecimal() else math.inf
+            if size > LARGEST_BODY:
                 return b""
-            if int(length[:12]) > SMALL_BODY:
+            if size > SMALL_BODY:
                 held.enter_context(self._place_of_a_large_body())
             return await self._in_time(proto(), deadline)
         found, chunks = bytearray(), aiter(proto)
@@ -120,12 +134,11 @@ class Entrance:
         return received
 
     def _sweep(self) -> None:
-        """Cancel what is late. In order of arrival, so that it looks at no other."""
+        """Cancel what is late. Looks at all: a body in chunks comes in again with each, and keeps its deadline."""
         now = monotonic()
         for coming, deadline in list(self._receiving.items()):
-            if deadline > now:
-                break
-            coming.cancel()
+            if deadline <= now:
+                coming.cancel()
         self._sweeping = bool(self._receiving)
         if self._sweeping:
             asyncio.get_running_loop().call_later(1, self._sweep)

@@ -2,7 +2,7 @@
 
 The master process answers no requests: workers are started with the settings in their environment and make an
 application each. A worker that dies is replaced. Ctrl-C, SIGTERM and the end of the terminal end the server; requests
-that are being answered are finished first.
+that are being answered are finished first, unless that takes more than five seconds.
 
 It speaks HTTP/1 and nothing else. What guesses the protocol waits for the first bytes without a deadline, and as many
 connections as are served at a time (`backlog`) would then keep all others out for ever, by silence. And in HTTP/2 a few

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 import app.entrance
-from app.entrance import LARGEST_BODY, Entrance, environ_of
+from app.entrance import Entrance, environ_of
+from app.http import LARGEST_BODY
 
 PATH = "/oauth/token"
 

@@ -62,6 +62,10 @@ class Feed:
             self.last_seq()
         self._watch.wake()
 
+    def end_waiting(self) -> None:
+        """The server is about to end: answer those who wait, and let nobody wait any more."""
+        self._watch.end()
+
     def statement(self, after: int = 0, wait: float = 0.0) -> str:
         """The signed statement of what changed after `after`; held up to `wait` seconds until something does."""
         seq = self.last_seq()
@@ -124,6 +128,13 @@ class Watch:
         self._seq = 0
         self._waiting = 0
         self._watching = False
+        self._ended = False
+
+    def end(self) -> None:
+        """Let nobody wait any more: who does is answered with what there is."""
+        with self._moved:
+            self._ended = True
+            self._moved.notify_all()
 
     def wake(self) -> None:
         """Make the waiting look now rather than a moment later."""
@@ -141,7 +152,7 @@ class Watch:
                 self._watching = True
                 threading.Thread(target=self._run, name="feed-watch", daemon=True).start()
             try:
-                while self._seq <= seq and (left := deadline - monotonic()) > 0:
+                while self._seq <= seq and not self._ended and (left := deadline - monotonic()) > 0:
                     self._moved.wait(left)
             finally:
                 self._waiting -= 1
