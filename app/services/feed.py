@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from app.services.keys import Ring, SigningKeys
 from app.settings import Settings
@@ -99,19 +99,10 @@ class Feed:
             seq=seq,
             since=after,
             window=WINDOW,
-            floors=strictest([(row.ref, Floor(row.floor, row.effective_at)) for row in rows if row.kind == FLOOR], now),
+            floors=tuple((row.ref, Floor(row.floor, row.effective_at)) for row in rows if row.kind == FLOOR),
             tokens={row.ref: row.effective_at for row in rows if row.kind == TOKEN},
             keys=revoked,
         )
-
-
-def strictest(told: Sequence[tuple[str, Floor]], now: float) -> tuple[tuple[str, Floor], ...]:
-    """Of each subject, the highest floor in force and those that are to come: what says nothing more is left out."""
-    highest: dict[str, Floor] = {}
-    for ref, floor in told:
-        if floor.effective_at <= now and floor >= highest.get(ref, floor):
-            highest[ref] = floor
-    return tuple((ref, floor) for ref, floor in told if floor.effective_at > now or highest[ref] is floor)
 
 
 def _name(after: int, seq: int, now: float, ring: Ring) -> _Name:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from app.store.database import begin_immediate
 from tokenserver.domain.audit import Head, Line
 
 Row = Sequence[Any]
@@ -90,9 +91,10 @@ class Sqlite:
     def prepare(self, connection: Any) -> None:
         """The upper pages of the tree of a million credentials stay in memory; 16 MiB, in this connection only."""
         connection.execute("PRAGMA cache_size = -16000")
+        connection.execute("PRAGMA busy_timeout = 0")  # see `begin_immediate`
 
     def read(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
-        connection.execute("BEGIN IMMEDIATE")
+        begin_immediate(connection)
         marks = ", ".join("?" * len(client_ids))
         query = f"{_SELECT.format('?')} IN ({marks})"
         rows = connection.execute(query, (tomorrow, *client_ids)).fetchall() if client_ids else []

@@ -7,17 +7,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.services.feed import MOST_STATEMENTS_KEPT, Watch, strictest
+from app.services.feed import MOST_STATEMENTS_KEPT, Watch
 from app.store.feed import WINDOW
 from app.store.high_water import WentBack
 from tests.support.workshop import ISSUER, at_once, succeeded
 from tests.support.world import eventually
 from tokenserver.clock import Ratchet
 from tokenserver.domain.generation import Floor
-from tokenserver.domain.liveness import Endings, reference
+from tokenserver.domain.liveness import reference
 
 both = pytest.mark.parametrize(
     "workshop", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
@@ -278,26 +276,3 @@ def test_a_database_that_went_back_is_told_to_nobody(workshop, made):
     for after in (0, 1):
         with pytest.raises(WentBack):
             workshop.statement(after)
-
-
-TOLD = st.lists(st.tuples(st.sampled_from("ab"), st.builds(Floor, st.integers(1, 9), st.integers(0, 20))), max_size=12)
-
-
-@given(TOLD, st.integers(0, 20), st.integers(0, 20))
-def test_what_is_left_out_of_a_statement_says_nothing_that_the_rest_does_not(told, now, later):
-    kept = strictest(told, now)
-    everything, rest = (Endings().and_also(floors, {}, ()) for floors in (told, kept))
-    for ref in "ab":
-        assert everything.floor_of(ref, now + later) == rest.floor_of(ref, now + later)
-        assert len([1 for other, floor in kept if other == ref and floor.effective_at <= now]) <= 1
-
-
-def test_a_secret_that_is_regenerated_over_and_over_is_told_of_once(workshop):
-    """The feed stays small, whatever one administrator's script does."""
-    made = workshop.credential()
-    for _ in range(30):
-        workshop.services.credentials.regenerate(workshop.caller, made.view.credential.client_id)
-        workshop.clock.advance(1)
-    told = workshop.statement()
-    assert [floor.number for _, floor in told.floors] == [31]
-    assert told.seq == 30

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -14,6 +16,7 @@ from app.services.catalogue import ApiDraft, RoleDraft
 from app.settings import InvalidSettings
 from app.store.database import StoreUnavailable
 from tests.support.workshop import ISSUER, NOW, REPORTS, SCOPES, allowed, at_once, failed, many_ranges, succeeded
+from tests.support.world import eventually
 from tokenserver.clock import DAY
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.restrictions import LONGEST_LIFETIME, Access, Grant
@@ -33,6 +36,10 @@ def refusal(workshop, *asked, **more):
     with pytest.raises(Refused) as caught:
         workshop.issue(*asked, **more)
     return caught.value
+
+
+def grown(found, size):
+    return len(found) >= size
 
 
 def told(fault):
@@ -452,17 +459,17 @@ def test_no_token_of_the_old_secret_is_live_after_regenerate_has_returned(worksh
         return run
 
     def admin():
-        for _ in range(12):
-            seen = len(minted)
-            new = workshop.services.credentials.regenerate(workshop.caller, client_id(made))
-            for process in (workshop, other):
-                for old in secrets:
-                    assert isinstance(refusal(process, client_id(made), old), InvalidClient)
-            generations.append(new.view.credential.generation.floor)
-            secrets.append(new.secret)
-            while len(minted) < seen + 3 and not stop.is_set():
-                pass
-        stop.set()
+        with contextlib.ExitStack() as leaving:
+            leaving.callback(stop.set)
+            for _ in range(12):
+                seen = len(minted)
+                new = workshop.services.credentials.regenerate(workshop.caller, client_id(made))
+                for process in (workshop, other):
+                    for old in secrets:
+                        assert isinstance(refusal(process, client_id(made), old), InvalidClient)
+                generations.append(new.view.credential.generation.floor)
+                secrets.append(new.secret)
+                eventually(partial(grown, minted, seen + 3), "tokens are minted")
 
     outcomes = at_once(admin, app(workshop), app(other), app(other))
     stop.set()

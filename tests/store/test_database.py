@@ -55,6 +55,25 @@ class TransactionConformance:
         assert len(workshop.audit_lines()) == before
         assert change(store) == 1
 
+    def test_a_process_that_issues_without_a_pause_leaves_others_their_turns(self, workshop, store):
+        """As the shell's commands beside a busy server: SQLite queues nobody, and its busy handler loses such races."""
+        workshop.catalogue()
+        made, other, done = workshop.credential(), workshop.beside().services.store, threading.Event()
+
+        def issue():
+            while not done.is_set():
+                workshop.issue(made)
+
+        def changes():
+            try:
+                return [change(other) for _ in range(30)]
+            finally:
+                done.set()
+
+        outcomes = at_once(issue, issue, changes)
+        assert failed(outcomes) == []
+        assert list(range(1, 31)) in succeeded(outcomes)
+
     def test_changes_of_two_processes_take_turns_from_their_first_word_on(self, workshop, store):
         """So that what a change has read is still true when it writes, and no two wait for each other for ever."""
         other, order = workshop.beside().services.store, []
