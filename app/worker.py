@@ -24,8 +24,8 @@ def _end_with_the_master() -> None:
 
 
 def _work_in_batches() -> None:
-    """Threads inherit it: to be called before any is started."""
-    if hasattr(os, "SCHED_BATCH"):
+    """Threads inherit it: to be called before any is started. Where somebody chose a policy, it stays."""
+    if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
         with contextlib.suppress(OSError):  # a sandbox may forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
