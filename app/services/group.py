@@ -23,7 +23,6 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 MOST_IN_A_GROUP = 256
-_TURNS = 2
 
 
 class Place(Generic[Request, Answer]):
@@ -93,7 +92,7 @@ class Group(Generic[Request, Answer]):
     def _lead(self) -> None:
         """Work while somebody waits. Who was alone is not made to wait for company."""
         while True:
-            for _ in range(_TURNS if self._crowded else 0):
+            if self._crowded:
                 time.sleep(0)
             group = self._next()
             if not group:
@@ -111,7 +110,8 @@ class Group(Generic[Request, Answer]):
         with self._lock:
             group, self._waiting = self._waiting[:MOST_IN_A_GROUP], self._waiting[MOST_IN_A_GROUP:]
             self._at_work = bool(group)
-        self._crowded = len(group) > 1
+        if group:
+            self._crowded = len(group) > 1
         return group
 
     def _all_waiting(self) -> list[Place[Request, Answer]]:
