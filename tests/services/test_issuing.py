@@ -500,12 +500,11 @@ def test_no_number_is_minted_on_two_sets_of_terms_while_they_are_narrowed(worksh
         return edit
 
     def admin():
-        for name in names:
-            workshop.services.credentials.update(workshop.caller, client_id(made), None, without(name))
-            seen = len(minted)
-            while len(minted) < seen + 3 and not stop.is_set():
-                pass
-        stop.set()
+        with contextlib.ExitStack() as leaving:
+            leaving.callback(stop.set)
+            for name in names:
+                workshop.services.credentials.update(workshop.caller, client_id(made), None, without(name))
+                eventually(partial(grown, minted, len(minted) + 3), "tokens are minted")
 
     outcomes = at_once(admin, app, app)
     stop.set()
