@@ -42,6 +42,7 @@ PATH = "/oauth/token"
 log = logging.getLogger("tokenserver.token")
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
+_json = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode
 _HEADERS: Headers = [*ALWAYS, ("Pragma", "no-cache"), ("Content-Type", "application/json")]
 
 
@@ -99,7 +100,7 @@ class TokenEndpoint:
     def _reply(self, status: int, body: Mapping[str, Any], more: Headers, request_id: str) -> Reply:
         if self._sample and random.random() < self._sample:  # noqa: S311  sampling, not a secret
             log.info("token request", extra={"request_id": request_id, "status": status})
-        payload = json.dumps(body).encode("ascii")
+        payload = _json(body).encode("ascii")
         return status, [*_HEADERS, ("Content-Length", str(len(payload))), ("X-Request-Id", request_id), *more], payload
 
 

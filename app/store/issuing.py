@@ -15,7 +15,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from app.store.database import Store, StoreUnavailable, unavailable_when_broken
@@ -28,6 +28,7 @@ from tokenserver.domain.credential import Credential, CredentialSecret, SecretSt
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
 from tokenserver.domain.restrictions import AllowedIPs, Restrictions
+from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
 MOST_RANGES = 200_000
 """Ranges of long lists that are kept in memory, some 30 MiB."""
@@ -116,8 +117,7 @@ class IssuingStore:
             secret = CredentialSecret(row[23], bytes(row[24]), row[25], "", 0, SecretState(row[26]), row[27])
             there = known.get(row[0])
             if there is None:
-                generation = Generation(row[18], row[19], row[20], row[21])
-                owner = Organization(row[1], "", generation, row[22])
+                owner = _organization(row[1], *row[18:23])
                 there = known[row[0]] = Known(owner, (secret,), partial(self._credential, connection, row))
             else:
                 there.secrets = (*there.secrets, secret)
@@ -128,19 +128,15 @@ class IssuingStore:
         return known
 
     def _credential(self, connection: Any, row: Row, secrets: tuple[CredentialSecret, ...]) -> Credential:
-        restrictions = Restrictions(
-            networks_from(row[7], lambda digest: self._networks_of(connection, digest)),
-            roles_from(row[5]),
-            grants_from(row[6]),
-            row[8],
-            row[9],
-        )
+        networks = networks_from(row[7], lambda digest: self._networks_of(connection, digest))
+        long = networks is not None and len(networks) > MOST_RANGES_CARRIED  # how many stay, `_networks_of` says
+        restrictions = _restrictions if long else _remembered_restrictions
         return Credential(
             client_id=row[0],
             organization_id=row[1],
             name=row[2],
-            restrictions=restrictions,
-            generation=Generation(row[10], row[11], row[12], row[13]),
+            restrictions=restrictions(networks, *row[5:7], *row[8:10]),
+            generation=_generation(*row[10:14]),
             secrets=secrets,
             created_at=row[16],
             created_by="",
@@ -162,6 +158,25 @@ class IssuingStore:
             while len(self._networks) > 1 and sum(map(len, self._networks.values())) > MOST_RANGES:
                 self._networks.pop(next(iter(self._networks)))
         return found
+
+
+_generation = lru_cache(maxsize=1024)(Generation)
+"""Values repeat from request to request, and looking one up costs a tenth of making it."""
+
+
+@lru_cache(maxsize=1024)
+def _organization(organization_id: str, *columns: Any) -> Organization:
+    *generation, suspended_at = columns
+    return Organization(organization_id, "", _generation(*generation), suspended_at)
+
+
+def _restrictions(
+    networks: AllowedIPs | None, roles: str, grants: str, token_lifetime: int, expires_at: int | None
+) -> Restrictions:
+    return Restrictions(networks, roles_from(roles), grants_from(grants), token_lifetime, expires_at)
+
+
+_remembered_restrictions = lru_cache(maxsize=4096)(_restrictions)
 
 
 def _chain(entries: Iterable[Entry], head: Head) -> Iterator[tuple[Line, str, int]]:

@@ -99,7 +99,7 @@ class Flaw:
     reason: str
 
 
-_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 _text = json.encoder.encode_basestring_ascii
 _second = lru_cache(maxsize=8)(rfc3339)
 
