@@ -17,7 +17,7 @@ from app.api.examples import PROBLEM
 from app.api.operation import Operation
 from app.api.outputs import Problem
 from app.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
-from app.services.credentials import ADMIN_AUDIENCE
+from tokenserver.domain.operators import ADMIN_AUDIENCE
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]

@@ -10,13 +10,13 @@ import threading
 from collections.abc import Iterable
 
 from app.services.audit import STRANGER, Caller, Folding
-from app.services.credentials import ADMIN_AUDIENCE
 from app.services.keys import SigningKeys
 from app.services.standing import refuse_ended
 from app.settings import Settings
 from app.store import Store
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Entry, Event
+from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.errors import AddressRefused, InsufficientScope, InvalidToken, MissingToken, Refused
 from tokenserver.tokens.claims import AccessClaims
 from tokenserver.tokens.verification import read_token

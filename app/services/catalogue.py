@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from app.services.audit import Caller
-from app.services.credentials import ADMIN_AUDIENCE, refuse_escalation, save_changes
+from app.services.credentials import refuse_escalation, save_changes
 from app.services.feed import Feed
 from app.services.ids import new_id
 from app.services.standing import changing
@@ -21,6 +21,7 @@ from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.catalogue import Api, Catalogue, Kind, Role, Scope
 from tokenserver.domain.credential import Credential, Status
+from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Access, Grant, Restrictions, narrows
 from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound, PreconditionFailed
 

@@ -21,15 +21,21 @@ from app.store import Store, Transaction
 from app.store.credentials import SecretHistory
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
+from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Access, Restrictions
 from tokenserver.domain.secret import Pepper, Secret, digest, hint, new_client_id, new_secret
-from tokenserver.errors import Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
+from tokenserver.errors import Conflict, Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
 
-ADMIN_AUDIENCE = "urn:tokenserver:admin"
 _TRIES = 5
+
+
+class NameTaken(Conflict):
+    code = "name_taken"
+    public = "Another credential has this name already: choose another."
+
 
 Transition = Callable[[Credential, Transaction, float], Credential]
 
@@ -77,6 +83,7 @@ class Credentials:
         """`create` as a part of a larger transaction."""
         _refuse_unknown_terms(tx, caller, draft.restrictions, now)
         refuse_escalation(tx, caller, draft.restrictions)
+        _refuse_taken_name(tx, caller.organization_id, draft.name, now)
         client_id, secret = new_client_id(), new_secret()
         kept = self._kept(client_id, secret, now)
         credential = Credential(
@@ -117,6 +124,8 @@ class Credentials:
             if wanted.restrictions != credential.restrictions:
                 _refuse_unknown_terms(tx, caller, wanted.restrictions, now, known=credential.restrictions)
                 refuse_escalation(tx, caller, wanted.restrictions)
+            if name_key(wanted.name) != name_key(credential.name):
+                _refuse_taken_name(tx, caller.organization_id, wanted.name, now)
             catalogue = tx.catalogue.of(caller.organization_id)
             changed = credential.renamed(wanted.name, wanted.description)
             changed = changed.restricted(wanted.restrictions, catalogue, now)
@@ -230,6 +239,17 @@ def save_changes(
         more = {} if seq is None else {"feed_seq": seq}
         lines.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **more))
     tx.audit.append(*lines)
+
+
+def _refuse_taken_name(tx: Transaction, organization_id: str, name: str, now: float) -> None:
+    """Names are told apart as people do. One that has expired gives its name away."""
+    holder = tx.credentials.named(organization_id, name)
+    if holder is None:
+        return
+    if holder.has_expired(now):
+        tx.credentials.free_name(holder)
+    else:
+        raise NameTaken
 
 
 def _refuse_unknown_terms(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
 from app.services.catalogue import ApiDraft, CatalogueService
-from app.services.credentials import ADMIN_AUDIENCE, Credentials, Draft
+from app.services.credentials import Credentials, Draft
 from app.services.ids import new_id
 from app.services.keys import SigningKeys
 from app.settings import InvalidSettings
@@ -25,27 +25,16 @@ from app.store.high_water import HighWater
 from app.store.schema import is_current, migrate
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
-from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
 from tokenserver.domain.liveness import reference
+from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES, Membership, Operator, OperatorRole
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import Pepper, Secret
 from tokenserver.errors import Conflict
 
 _PEPPERS = "pepper_ids"
 DEFAULT_EMAIL = "admin@localhost"
-ADMIN_SCOPES = tuple(
-    Scope(f"{subject}:{kind.value}", kind)
-    for subject, kinds in {
-        "credentials": (Kind.READ, Kind.WRITE),
-        "apis": (Kind.READ, Kind.WRITE),
-        "roles": (Kind.READ, Kind.WRITE),
-        "audit": (Kind.READ,),
-    }.items()
-    for kind in kinds
-)
-"""What the admin API can be granted; `openapi.json` names the scope of each operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +94,11 @@ class Installation:
             now = self._clock()
             operator = tx.organizations.operator_email(caller.organization_id)
             if operator is None:
-                operator = email or DEFAULT_EMAIL
-                tx.organizations.add_operator(new_id("op"), caller.organization_id, operator, int(now))
+                operator = (email or DEFAULT_EMAIL).lower()
+                first = Operator(new_id("op"), operator, platform_admin=True)
+                tx.organizations.add_operator(first, int(now))
+                owner = Membership(first.id, OperatorRole.OWNER)
+                tx.organizations.add_member(caller.organization_id, owner, int(now))
             client_id = tx.organizations.fact("admin_client_id")
             if client_id is not None and not again:
                 return Bootstrapped(caller.organization_id, operator, client_id, None)

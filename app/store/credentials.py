@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow
 from app.store.rows import credential_columns, credential_from, secret_from, secret_row
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.restrictions import AllowedIPs
 from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
@@ -67,6 +67,24 @@ class CredentialStore:
     def granted_at(self, organization_id: str, audience: str) -> list[Credential]:
         found = self._mentioning(organization_id, CredentialRow.grants, audience)
         return [c for c in found if any(grant.audience == audience for grant in c.restrictions.grants)]
+
+    def named(self, organization_id: str, name: str) -> Credential | None:
+        """The one that keeps this name from others, however it is spelt."""
+        row = self._session.scalars(
+            select(CredentialRow).where(
+                CredentialRow.organization_id == organization_id, CredentialRow.name_key == name_key(name)
+            )
+        ).first()
+        return None if row is None else self._values([row])[0]
+
+    def free_name(self, credential: Credential) -> None:
+        """Others may take the name of one that has expired."""
+        self._session.execute(
+            update(CredentialRow)
+            .where(CredentialRow.client_id == credential.client_id)
+            .values(name_key=None)
+            .execution_options(synchronize_session=False)
+        )
 
     def add(self, credential: Credential) -> None:
         self._remember_networks(credential.restrictions.allowed_ips)

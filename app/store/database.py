@@ -37,6 +37,7 @@ from app.store.credentials import CredentialStore
 from app.store.feed import FeedStore
 from app.store.models import AuditChainRow, Base
 from app.store.organizations import OrganizationStore
+from app.store.outbox import Outbox
 from app.store.signing_keys import SigningKeyStore
 from tokenserver.clock import monotonic
 from tokenserver.errors import Unavailable
@@ -102,6 +103,7 @@ class Transaction:
         self.feed = FeedStore(session)
         self.keys = SigningKeyStore(session)
         self.audit = AuditLog(session)
+        self.outbox = Outbox(session)
 
 
 class Store:

@@ -41,16 +41,52 @@ class OrganizationRow(Base):
     gen_next_floor_at: Mapped[int | None]
     suspended_at: Mapped[int | None]
     created_at: Mapped[int]
+    credential_quota: Mapped[int | None]
+    longest_expiry_days: Mapped[int | None]
+    names_are_fixed: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
 
 
-class OperatorRow(Base):
-    __tablename__ = "operator"
-    __table_args__ = (UniqueConstraint("organization_id", "email"),)
+class ProjectRow(Base):
+    __tablename__ = "project"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
-    email: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str]
     created_at: Mapped[int]
+    version: Mapped[int]
+
+
+class OperatorRow(Base):
+    """A person. What they may do, and where, is in their memberships, except that a platform admin may do all."""
+
+    __tablename__ = "operator"
+    __table_args__ = (UniqueConstraint("email"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    name: Mapped[str]
+    platform_admin: Mapped[bool]
+    created_at: Mapped[int]
+
+
+class MembershipRow(Base):
+    """What an operator is in an organization. `roles` and `grants` (JSON, as of a credential) bound what a member's
+    personal credentials may hold; null is all that the organization has.
+    """
+
+    __tablename__ = "membership"
+    __table_args__ = (Index(None, "operator_id"),)
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    operator_id: Mapped[str] = mapped_column(ForeignKey("operator.id"), primary_key=True)
+    role: Mapped[str]
+    roles: Mapped[str | None]
+    grants: Mapped[str | None]
+    created_at: Mapped[int]
+    version: Mapped[int]
 
 
 class ApiRow(Base):
@@ -94,14 +130,25 @@ class RoleRow(Base):
 
 
 class CredentialRow(Base):
-    """`roles`, `grants` and `allowed_ips` are JSON; a long list of ranges is `{"sha256": digest}` of a network list."""
+    """`roles`, `grants` and `allowed_ips` are JSON; a long list of ranges is `{"sha256": digest}` of a network list.
+
+    `name_key` is the name as it is compared; null once the credential has ended for good, so that the name is free.
+    `owner_id` is the operator whose personal credential it is.
+    """
 
     __tablename__ = "credential"
-    __table_args__ = (Index(None, "organization_id", "created_at", "client_id"), _CLUSTERED)
+    __table_args__ = (
+        Index(None, "organization_id", "created_at", "client_id"),
+        Index(None, "organization_id", "name_key", unique=True),
+        Index(None, "owner_id"),
+        _CLUSTERED,
+    )
 
     client_id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str]
+    name_key: Mapped[str | None]
+    owner_id: Mapped[str | None]
     description: Mapped[str]
     project: Mapped[str | None]
     environment: Mapped[str | None]
@@ -216,6 +263,28 @@ class AuditEventRow(Base):
     at: Mapped[int]
     line: Mapped[str]
     hash: Mapped[str]
+
+
+class OutboxRow(Base):
+    """What webhooks have to be told: written in the transaction of the change, told afterwards. `data` is JSON."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    type: Mapped[str]
+    at: Mapped[int]
+    data: Mapped[str]
+
+
+class LeaseRow(Base):
+    """Which process does the work of the clock: whoever holds the lease until it ends or is handed back."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    ends_at: Mapped[int]
 
 
 class InstallationRow(Base):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.store.models import InstallationRow, OperatorRow, OrganizationRow
-from app.store.rows import organization_from
+from app.store.models import InstallationRow, MembershipRow, OperatorRow, OrganizationRow
+from app.store.rows import grants_text, organization_from, roles_text
 from tokenserver.domain.grant import Organization
+from tokenserver.domain.operators import Membership, Operator
 
 
 class OrganizationStore:
@@ -56,15 +57,40 @@ class OrganizationStore:
         self._session.flush()
 
     def operator_email(self, organization_id: str) -> str | None:
+        """Of the operator who has been a member for longest."""
         return self._session.scalars(
             select(OperatorRow.email)
-            .where(OperatorRow.organization_id == organization_id)
-            .order_by(OperatorRow.created_at)
+            .join(MembershipRow, MembershipRow.operator_id == OperatorRow.id)
+            .where(MembershipRow.organization_id == organization_id)
+            .order_by(MembershipRow.created_at, OperatorRow.created_at)
             .limit(1)
         ).first()
 
-    def add_operator(self, operator_id: str, organization_id: str, email: str, now: int) -> None:
-        self._session.add(OperatorRow(id=operator_id, organization_id=organization_id, email=email, created_at=now))
+    def add_operator(self, operator: Operator, now: int) -> None:
+        self._session.add(
+            OperatorRow(
+                id=operator.id,
+                email=operator.email,
+                name=operator.name,
+                platform_admin=operator.platform_admin,
+                created_at=now,
+            )
+        )
+        self._session.flush()
+
+    def add_member(self, organization_id: str, membership: Membership, now: int) -> None:
+        self._session.add(
+            MembershipRow(
+                organization_id=organization_id,
+                operator_id=membership.operator_id,
+                role=membership.role.value,
+                roles=None if membership.roles is None else roles_text(membership.roles),
+                grants=None if membership.grants is None else grants_text(membership.grants),
+                created_at=now,
+                version=membership.version,
+            )
+        )
+        self._session.flush()
 
     def fact(self, name: str) -> str | None:
         """A fact about this installation."""

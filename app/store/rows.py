@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from app.store.models import ApiRow, ApiScopeRow, CredentialRow, CredentialSecretRow, OrganizationRow, RoleRow
 from tokenserver.domain.catalogue import Api, Kind, Role, Scope
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
 from tokenserver.domain.restrictions import Access, AllowedIPs, Grant, Restrictions
@@ -88,6 +88,7 @@ def credential_from(row: CredentialRow, secrets: tuple[CredentialSecret, ...], n
         revoked_reason=row.revoked_reason,
         deleted_at=row.deleted_at,
         version=row.version,
+        owner_id=row.owner_id,
     )
 
 
@@ -98,6 +99,7 @@ def credential_columns(credential: Credential) -> dict[str, object]:
         "client_id": credential.client_id,
         "organization_id": credential.organization_id,
         "name": credential.name,
+        "name_key": name_key(credential.name) if _is_live(credential) else None,
         "description": credential.description,
         "project": credential.project,
         "environment": credential.environment,
@@ -117,7 +119,13 @@ def credential_columns(credential: Credential) -> dict[str, object]:
         "created_at": credential.created_at,
         "created_by": credential.created_by,
         "version": credential.version,
+        "owner_id": credential.owner_id,
     }
+
+
+def _is_live(credential: Credential) -> bool:
+    """Whether it keeps its name from others; one that has expired does until somebody wants the name."""
+    return credential.revoked_at is None and credential.deleted_at is None
 
 
 def secret_from(row: CredentialSecretRow) -> CredentialSecret:

@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 
 from app.services.catalogue import ApiDraft, BelongsToTheServer, RoleDraft, StillHeld
-from app.services.credentials import ADMIN_AUDIENCE
 from app.store.catalogue import AlreadyThere
 from tests.support.workshop import NOW, REPORTS, SCOPES, at_once, failed, succeeded
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
 from tokenserver.domain.liveness import reference
+from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 

@@ -8,10 +8,11 @@ import pytest
 
 from app.services.audit import Caller
 from app.services.catalogue import RoleDraft
-from app.services.credentials import ADMIN_AUDIENCE, Draft
+from app.services.credentials import Draft
 from tests.support.workshop import NOW, REPORTS, allowed, at_once, failed, many_ranges, succeeded
 from tokenserver.domain.credential import HasEnded, IsDisabled, SecretState
 from tokenserver.domain.generation import NoRotation, RotationOpen
+from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import looks_like_client_id, looks_like_secret
 from tokenserver.errors import InsufficientScope, InvalidClient, InvalidInput, NotFound, PreconditionFailed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.services.credentials import ADMIN_AUDIENCE
-from app.services.installation import ADMIN_SCOPES, DEFAULT_EMAIL
+from app.services.installation import DEFAULT_EMAIL
 from app.settings import InvalidSettings
 from tests.support.workshop import Workshop, a_workshop, at_once, failed, succeeded
+from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES
 from tokenserver.errors import Conflict, InvalidClient
 
 both = pytest.mark.parametrize("empty", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)

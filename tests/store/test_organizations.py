@@ -7,6 +7,7 @@ import pytest
 from tests.store.conftest import STRANGER
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.grant import Organization
+from tokenserver.domain.operators import Membership, Operator, OperatorRole
 
 
 class OrganizationConformance:
@@ -34,8 +35,10 @@ class OrganizationConformance:
 
     def test_an_operator_belongs_to_one_organization(self, store, ours, theirs):
         with store.writing() as tx:
-            tx.organizations.add_operator("op_2", ours, "second@example.com", 2)
-            tx.organizations.add_operator("op_1", ours, "first@example.com", 1)
+            tx.organizations.add_operator(Operator("op_2", "second@example.com"), 2)
+            tx.organizations.add_member(ours, Membership("op_2", OperatorRole.ADMIN), 2)
+            tx.organizations.add_operator(Operator("op_1", "first@example.com"), 1)
+            tx.organizations.add_member(ours, Membership("op_1", OperatorRole.OWNER), 1)
         with store.reading() as tx:
             assert tx.organizations.operator_email(ours) == "first@example.com"
             assert tx.organizations.operator_email(theirs) is None

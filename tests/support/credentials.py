@@ -66,10 +66,12 @@ def secret(name: str = "first", **changes: object) -> CredentialSecret:
 
 
 def credential(**changes: object) -> Credential:
+    """Under a name of its own where it has a client ID of its own."""
+    client_id = str(changes.get("client_id", CLIENT_ID))
     made = Credential(
         client_id=CLIENT_ID,
         organization_id=ORGANIZATION_ID,
-        name="nightly export",
+        name="nightly export" if client_id == CLIENT_ID else f"nightly export {client_id}",
         restrictions=terms(expires_at=NOW + 365 * DAY),
         generation=Generation(),
         secrets=(secret(),),

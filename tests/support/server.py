@@ -19,9 +19,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app, create_services
 from app.services import Services
-from app.services.installation import ADMIN_SCOPES
 from app.settings import Settings, load
 from app.store.schema import migrate
+from tokenserver.domain.operators import ADMIN_SCOPES
 
 NOW = 1_800_000_000.25
 ISSUER = "https://auth.example.com"

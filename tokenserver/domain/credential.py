@@ -10,6 +10,7 @@ disabled when its expiry comes is expired too, whatever its status shows first.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -47,6 +48,11 @@ class IsDisabled(Conflict):
     public = "The credential is disabled: enable it first."
 
 
+def name_key(name: str) -> str:
+    """A name as it is compared: without regard to case, width and the spelling of characters (Unicode's NFKC)."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+
+
 @dataclass(frozen=True, slots=True)
 class CredentialSecret:
     """One secret as it is remembered: never the secret itself. `expires_at` is the end of its grace period."""
@@ -74,7 +80,10 @@ class CredentialSecret:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """`version` counts every change and is what compare-and-swap and ETags go by."""
+    """`version` counts every change and is what compare-and-swap and ETags go by.
+
+    `owner_id` is the operator whose personal credential it is; None for one of the organization.
+    """
 
     client_id: str
     organization_id: str
@@ -92,6 +101,7 @@ class Credential:
     revoked_reason: str = ""
     deleted_at: int | None = None
     version: int = 1
+    owner_id: str | None = None
 
     def status(self, now: float) -> Status:
         if self.revoked_at is not None or self.deleted_at is not None:
@@ -104,6 +114,10 @@ class Credential:
         if expires_at is not None and now >= expires_at - EXPIRES_SOON:
             return Status.EXPIRES_SOON
         return Status.ACTIVE
+
+    def has_expired(self, now: float) -> bool:
+        """Whatever else its status shows."""
+        return self.restrictions.expires_at is not None and now >= self.restrictions.expires_at
 
     def secret_in(self, state: SecretState, now: float) -> CredentialSecret | None:
         return next((secret for secret in self.secrets if secret.state_at(now) is state), None)
@@ -209,8 +223,7 @@ class Credential:
         return self._bumped(now, restrictions=new)
 
     def _refuse_final(self, now: float) -> None:
-        expires_at = self.restrictions.expires_at
-        if self.status(now) is Status.REVOKED or (expires_at is not None and now >= expires_at):
+        if self.status(now) is Status.REVOKED or self.has_expired(now):
             raise HasEnded
 
     def _bumped(self, now: float, **changes: object) -> Credential:
