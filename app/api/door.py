@@ -6,8 +6,7 @@ wrong. Failures are raised as they are and become problem documents at the edge 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from app.api.operation import Answer, Call, Operation
 from app.api.paging import Page, read_page
 from app.api.reading import bearer, read_body
 from app.api.roles import RoleOperations
+from app.api.subjects import SUBJECTS
 from app.api.table import operations
 from app.http import address_of, request_id_of, respond
 from app.services.admission import Admission
@@ -30,14 +30,7 @@ from app.services.credentials import Credentials
 from app.settings import Settings
 from tokenserver.clock import Clock, utc_now
 from tokenserver.domain.client_ip import TrustedProxies
-from tokenserver.domain.secret import looks_like_client_id
-from tokenserver.errors import InvalidRequest, NotFound
-
-_IDS: Mapping[str, tuple[Callable[[str], object], str]] = {
-    "client_id": (looks_like_client_id, "There is no credential with this client ID."),
-    "api_id": (re.compile(r"api_[0-9A-Za-z]{16}").fullmatch, "There is no API with this ID."),
-    "role_id": (re.compile(r"role_[0-9A-Za-z]{16}").fullmatch, "There is no role with this ID."),
-}
+from tokenserver.errors import InvalidRequest
 
 
 class AdminApi:
@@ -86,12 +79,8 @@ class AdminApi:
 
 def read_call(request: Request, operation: Operation, caller: Caller, ids: Mapping[str, str]) -> Call:
     """Everything the handler needs, as values."""
-    subject = ""
     for name, text in ids.items():
-        looks_right, otherwise = _IDS[name]
-        if not looks_right(text):
-            raise NotFound(otherwise)
-        subject = text
+        SUBJECTS[name].refuse_unless_like(text)
     version = expected_version(request.headers.get("If-Match"), operation.condition)
     query = _query(request, operation)
     cascade = query.get("cascade", "false")
@@ -99,7 +88,7 @@ def read_call(request: Request, operation: Operation, caller: Caller, ids: Mappi
         raise InvalidRequest("cascade is true or false.")
     return Call(
         caller=caller,
-        subject=subject,
+        ids=ids,
         body=None if operation.takes is None else read_body(request, operation.takes, operation.kinds),
         version=version,
         page=read_page(query.get("limit"), query.get("cursor")) if "limit" in operation.query else Page(),

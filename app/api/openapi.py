@@ -17,17 +17,13 @@ from app.api.examples import PROBLEM
 from app.api.operation import Operation
 from app.api.outputs import Problem
 from app.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
+from app.api.subjects import SUBJECTS
 from tokenserver.domain.operators import ADMIN_AUDIENCE
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 
 _SCHEMAS = "#/components/schemas/"
-_ID_FORMS = {
-    "client_id": "^tsc_[0-9A-Za-z]{22}$",
-    "api_id": "^api_[0-9A-Za-z]{16}$",
-    "role_id": "^role_[0-9A-Za-z]{16}$",
-}
 _QUERY: dict[str, Schema] = {
     "limit": {
         "description": "The most items of a page.",
@@ -106,7 +102,7 @@ def described(table: Sequence[Operation], issuer: str) -> Schema:
 def statuses(operation: Operation) -> Iterable[int]:
     """Every status of a problem that this operation can answer."""
     yield from (400, 401, 403)
-    if operation.subject is not None:
+    if operation.ids:
         yield 404
     if operation.conflicts:
         yield 409
@@ -155,9 +151,9 @@ def _tag(operation: Operation) -> str:
 
 
 def _parameters(operation: Operation) -> Iterable[Schema]:
-    name = operation.subject
-    if name is not None:
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": _ID_FORMS[name]}}
+    for name in operation.ids:
+        form = {"type": "string", "pattern": f"^{SUBJECTS[name].pattern}$"}
+        yield {"name": name, "in": "path", "required": True, "schema": form}
     for query in operation.query:
         yield {"name": query, "in": "query", "required": False, **_QUERY[query]}
     if operation.condition is not Condition.IGNORED:

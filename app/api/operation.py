@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,17 +14,26 @@ from app.api.paging import FIRST_PAGE, Page
 from app.http import Headers
 from app.services.audit import Caller
 
+PAGE = ("limit", "cursor")
+CASCADE = ("cascade",)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, proven and read. `subject` is the ID in the path; `version` is what If-Match means."""
+    """One request, proven and read. `ids` are those in the path; `version` is what If-Match means."""
 
     caller: Caller
-    subject: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     version: int | None = None
     page: Page = FIRST_PAGE
     cascade: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The ID in a path that holds one."""
+        (found,) = self.ids.values()
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +63,9 @@ class Operation:
     answered: Mapping[str, Any] | None = None
 
     @property
-    def subject(self) -> str | None:
-        """The name of the ID in the path."""
-        return self.path.partition("{")[2].partition("}")[0] or None
+    def ids(self) -> tuple[str, ...]:
+        """The names of the IDs in the path (see `subjects`)."""
+        return tuple(re.findall(r"\{([a-z_]+)\}", self.path))
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -1,32 +1,22 @@
-"""Which operations does the admin API have? The one table: its routes and its description are both made from it."""
+"""Which operations are there on credentials?"""
 
 from __future__ import annotations
 
-from app.api import apis, credentials, examples, inputs, outputs, roles
+from app.api import examples, inputs, outputs
 from app.api.conditions import Condition
-from app.api.operation import Operation
+from app.api.credentials import PATH, CredentialOperations
+from app.api.operation import PAGE, Operation
 
-ONE_CREDENTIAL = credentials.PATH + "/{client_id}"
-ONE_API = apis.PATH + "/{api_id}"
-ONE_ROLE = roles.PATH + "/{role_id}"
-_PAGE = ("limit", "cursor")
-_CASCADE = ("cascade",)
+_ONE = PATH + "/{client_id}"
 
 
-def operations(
-    of_credentials: credentials.CredentialOperations, of_apis: apis.ApiOperations, of_roles: roles.RoleOperations
-) -> tuple[Operation, ...]:
-    """In the order of the description."""
-    return (*_credentials(of_credentials), *_endings(of_credentials), *_apis(of_apis), *_roles(of_roles))
-
-
-def _credentials(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
+def rows(do: CredentialOperations) -> tuple[Operation, ...]:
     read, write = "credentials:read", "credentials:write"
     return (
         Operation(
             name="createCredential",
             method="POST",
-            path=credentials.PATH,
+            path=PATH,
             scope=write,
             handler=do.create,
             summary="Create a credential",
@@ -40,19 +30,19 @@ def _credentials(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
         Operation(
             name="listCredentials",
             method="GET",
-            path=credentials.PATH,
+            path=PATH,
             scope=read,
             handler=do.list,
             summary="List credentials",
             description="Newest first, with revoked and expired ones, without deleted ones.",
             gives=outputs.CredentialList,
-            query=_PAGE,
+            query=PAGE,
             answered=examples.CREDENTIALS,
         ),
         Operation(
             name="readCredential",
             method="GET",
-            path=ONE_CREDENTIAL,
+            path=_ONE,
             scope=read,
             handler=do.read,
             summary="Read a credential",
@@ -63,7 +53,7 @@ def _credentials(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
         Operation(
             name="changeCredential",
             method="PATCH",
-            path=ONE_CREDENTIAL,
+            path=_ONE,
             scope=write,
             handler=do.update,
             summary="Change a credential",
@@ -82,7 +72,7 @@ def _credentials(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
         Operation(
             name="deleteCredential",
             method="DELETE",
-            path=ONE_CREDENTIAL,
+            path=_ONE,
             scope=write,
             handler=do.delete,
             summary="Delete a credential",
@@ -93,10 +83,11 @@ def _credentials(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
             status=204,
             condition=Condition.OPTIONAL,
         ),
+        *_endings(do),
     )
 
 
-def _endings(do: credentials.CredentialOperations) -> tuple[Operation, ...]:
+def _endings(do: CredentialOperations) -> tuple[Operation, ...]:
     return (
         _action(
             name="regenerateSecret",
@@ -192,154 +183,4 @@ def _action(**row: object) -> Operation:
         "condition": Condition.OPTIONAL,
         "conflicts": True,
     }
-    return Operation(**{**usual, **row, "path": f"{ONE_CREDENTIAL}{row['path']}"})  # type: ignore[arg-type]  # a row
-
-
-def _apis(do: apis.ApiOperations) -> tuple[Operation, ...]:
-    read, write = "apis:read", "apis:write"
-    return (
-        Operation(
-            name="createApi",
-            method="POST",
-            path=apis.PATH,
-            scope=write,
-            handler=do.create,
-            summary="Create an API",
-            description="A protected resource with its scopes. 409: there is one with this audience already.",
-            takes=inputs.ApiCreation,
-            gives=outputs.Api,
-            status=201,
-            conflicts=True,
-            asked=examples.API_CREATION,
-            answered=examples.API,
-        ),
-        Operation(
-            name="listApis",
-            method="GET",
-            path=apis.PATH,
-            scope=read,
-            handler=do.list,
-            summary="List APIs",
-            description="Oldest first. The server's own is among them, with the scopes of this very API.",
-            gives=outputs.ApiList,
-            query=_PAGE,
-            answered=examples.APIS,
-        ),
-        Operation(
-            name="readApi",
-            method="GET",
-            path=ONE_API,
-            scope=read,
-            handler=do.read,
-            summary="Read an API",
-            description="With its scopes, in the order in which they were given.",
-            gives=outputs.Api,
-            answered=examples.API,
-        ),
-        Operation(
-            name="changeApi",
-            method="PATCH",
-            path=ONE_API,
-            scope=write,
-            handler=do.update,
-            summary="Change an API",
-            description=(
-                "Only members that are present change. 409: credentials would lose a scope, and `cascade` was not"
-                " asked for; or the API is the server's own."
-            ),
-            takes=inputs.ApiChange,
-            gives=outputs.Api,
-            condition=Condition.REQUIRED,
-            query=_CASCADE,
-            conflicts=True,
-            asked=examples.API_CHANGE,
-            answered=examples.API_CHANGED,
-        ),
-        Operation(
-            name="deleteApi",
-            method="DELETE",
-            path=ONE_API,
-            scope=write,
-            handler=do.delete,
-            summary="Delete an API",
-            description=(
-                "409: credentials hold a grant at it, and `cascade` was not asked for; or roles belong to it; or it is"
-                " the server's own."
-            ),
-            status=204,
-            condition=Condition.OPTIONAL,
-            query=_CASCADE,
-            conflicts=True,
-        ),
-    )
-
-
-def _roles(do: roles.RoleOperations) -> tuple[Operation, ...]:
-    read, write = "roles:read", "roles:write"
-    return (
-        Operation(
-            name="createRole",
-            method="POST",
-            path=roles.PATH,
-            scope=write,
-            handler=do.create,
-            summary="Create a role",
-            description="409: there is one by this name already.",
-            takes=inputs.RoleCreation,
-            gives=outputs.Role,
-            status=201,
-            conflicts=True,
-            asked=examples.ROLE_CREATION,
-            answered=examples.ROLE,
-        ),
-        Operation(
-            name="listRoles",
-            method="GET",
-            path=roles.PATH,
-            scope=read,
-            handler=do.list,
-            summary="List roles",
-            description="Oldest first.",
-            gives=outputs.RoleList,
-            query=_PAGE,
-            answered=examples.ROLES,
-        ),
-        Operation(
-            name="readRole",
-            method="GET",
-            path=ONE_ROLE,
-            scope=read,
-            handler=do.read,
-            summary="Read a role",
-            description="What a token says its bearer is.",
-            gives=outputs.Role,
-            answered=examples.ROLE,
-        ),
-        Operation(
-            name="changeRole",
-            method="PATCH",
-            path=ONE_ROLE,
-            scope=write,
-            handler=do.update,
-            summary="Change a role's description",
-            description="Its name is what tokens and resource servers know it by, and never changes.",
-            takes=inputs.RoleChange,
-            gives=outputs.Role,
-            condition=Condition.REQUIRED,
-            asked=examples.ROLE_CHANGE,
-            answered=examples.ROLE_CHANGED,
-        ),
-        Operation(
-            name="deleteRole",
-            method="DELETE",
-            path=ONE_ROLE,
-            scope=write,
-            handler=do.delete,
-            summary="Delete a role",
-            description="409: credentials hold it, and `cascade` was not asked for.",
-            status=204,
-            condition=Condition.OPTIONAL,
-            query=_CASCADE,
-            conflicts=True,
-        ),
-    )
+    return Operation(**{**usual, **row, "path": f"{_ONE}{row['path']}"})  # type: ignore[arg-type]  # a row

@@ -1,0 +1,29 @@
+"""What may be named in a path? Each kind of ID: what it looks like, and what is said where there is no such thing.
+
+What does not look like an ID is nobody's, and is not looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tokenserver.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    pattern: str
+    missing: str
+
+    def refuse_unless_like(self, text: str) -> None:
+        if re.fullmatch(self.pattern, text) is None:
+            raise NotFound(self.missing)
+
+
+SUBJECTS: Mapping[str, Subject] = {
+    "client_id": Subject("tsc_[0-9A-Za-z]{22}", "There is no credential with this client ID."),
+    "api_id": Subject("api_[0-9A-Za-z]{16}", "There is no API with this ID."),
+    "role_id": Subject("role_[0-9A-Za-z]{16}", "There is no role with this ID."),
+}

@@ -1,0 +1,18 @@
+"""Which operations does the admin API have? The one table: its routes and its description are both made from it.
+
+One file of rows for each subject, in the order of the description.
+"""
+
+from __future__ import annotations
+
+from app.api.apis import ApiOperations
+from app.api.credentials import CredentialOperations
+from app.api.operation import Operation
+from app.api.roles import RoleOperations
+from app.api.table import apis, credentials, roles
+
+
+def operations(
+    of_credentials: CredentialOperations, of_apis: ApiOperations, of_roles: RoleOperations
+) -> tuple[Operation, ...]:
+    return (*credentials.rows(of_credentials), *apis.rows(of_apis), *roles.rows(of_roles))
