@@ -14,6 +14,7 @@ import pytest
 
 from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import Draft, NewSecret
+from tests.support.names import a_name
 from tests.support.server import Server, serving
 from tests.support.workshop import REPORTS, SCOPES
 from tests.support.wsgi import FORM, Answer, Header, call
@@ -33,7 +34,7 @@ class Door:
 
     def credential(self, **terms: Any) -> NewSecret:
         chosen = {"grants": (Grant(REPORTS, Access.CUSTOM, frozenset({"reports:read"})),), **terms}
-        return self.server.services.credentials.create(self.caller, Draft("an app", "", Restrictions(**chosen)))
+        return self.server.services.credentials.create(self.caller, Draft(a_name("an app"), "", Restrictions(**chosen)))
 
     def send(
         self,

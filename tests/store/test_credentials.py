@@ -138,21 +138,21 @@ class CredentialStoreConformance:
         assert [secret.id for secret in recall(store, ours).secrets] == ["secret_a"]
 
     def test_of_many_that_are_saved_together_one_that_is_late_stops_all(self, store, ours, credential):
-        others = [replace(credential, client_id=new_client_id(), secrets=()) for _ in range(5)]
+        others = [replace(credential, client_id=new_client_id(), name=f"other {n}", secrets=()) for n in range(5)]
         remember(store, credential)
         with store.writing() as tx:
             for other in others:
                 tx.credentials.add(other)
         with store.writing() as tx:
             tx.credentials.save(credential.renamed("faster", ""), was=credential)
-        together = [(other, other.renamed("together", "")) for other in [*others, credential]]
+        together = [(other, other.renamed(f"{other.name} together", "")) for other in [*others, credential]]
         with pytest.raises(PreconditionFailed), store.writing() as tx:
             tx.credentials.save_all(together)
         with store.writing() as tx:
             tx.credentials.save_all(together[:-1])
         with store.reading() as tx:
             names = [tx.credentials.get(ours, other.client_id).name for other in [*others, credential]]
-        assert names == [*["together"] * 5, "faster"]
+        assert names == [*(f"other {n} together" for n in range(5)), "faster"]
 
     def test_of_many_threads_that_save_at_once_exactly_one_wins(self, store, ours, credential):
         remember(store, credential)

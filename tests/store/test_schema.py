@@ -73,7 +73,9 @@ class SchemaConformance:
             "audit_chain",
             "counter",
             "installation",
+            "lease",
             "last_use",  # beside a secret, which names it
+            "operator",  # a person: memberships say where
             "network_list",  # public under its digest
             "organization",
             "signing_key",

@@ -8,6 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
+from tests.support.names import a_name
 from tests.support.server import Server
 
 Document = dict[str, Any]
@@ -100,7 +101,7 @@ class Api:
         return [fault["pointer"] for fault in self.problem(422, method, path, body, **more)["errors"]]
 
     def credential(self, **asked: object) -> Any:
-        return self.ok("POST", "/v1/credentials", {"name": "nightly export", **asked})
+        return self.ok("POST", "/v1/credentials", {"name": a_name("nightly export"), **asked})
 
     def read(self, client_id: str) -> Any:
         return self.ok("GET", f"/v1/credentials/{client_id}")
@@ -125,7 +126,7 @@ class Api:
     def limited_token(self, *scopes: str) -> str:
         """A token of a credential that holds only these scopes of the admin API."""
         grants = [{"audience": "urn:tokenserver:admin", "access": "custom", "scopes": list(scopes)}]
-        made = self.credential(name="limited", grants=grants)
+        made = self.credential(name=a_name("limited"), grants=grants)
         return self.server.token(made["client_id"], made["client_secret"])
 
 

@@ -29,6 +29,7 @@ from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import Draft, NewSecret
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
 from app.settings import Settings, load
+from tests.support.names import a_name
 from tests.support.postgres import the_server
 from tests.support.server import ISSUER, NOW, StillClock
 from tokenserver.domain.catalogue import Kind, Scope
@@ -98,7 +99,9 @@ class Workshop:
     def credential(self, **terms: Any) -> NewSecret:
         """A credential that may read reports, unless `terms` say otherwise. Needs the catalogue."""
         chosen = {"grants": (Grant(REPORTS, Access.CUSTOM, frozenset({"reports:read"})),), **terms}
-        return self.services.credentials.create(self.caller, Draft("nightly export", "", Restrictions(**chosen)))
+        return self.services.credentials.create(
+            self.caller, Draft(a_name("nightly export"), "", Restrictions(**chosen))
+        )
 
     def issue(
         self, made: NewSecret | str, secret: Secret | str | None = None, *, address: str = PEER, **asked: Any

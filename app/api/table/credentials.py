@@ -20,10 +20,14 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             scope=write,
             handler=do.create,
             summary="Create a credential",
-            description="The secret is shown in this answer and never again.",
+            description=(
+                "The secret is shown in this answer and never again. 409: another credential that has not ended has"
+                " this name, in whatever spelling; or the quota of the organization is used up."
+            ),
             takes=inputs.CredentialCreation,
             gives=outputs.CreatedCredential,
             status=201,
+            conflicts=True,
             asked=examples.CREDENTIAL_CREATION,
             answered=examples.CREATED,
         ),
@@ -60,7 +64,7 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             description=(
                 "Only members that are present change. One that takes something away (a role, a scope, an address, an"
                 " earlier expiry, a shorter lifetime) ends every token that is out; one that only adds disturbs nobody."
-                " 409: a credential that was revoked or has expired takes no new terms."
+                " 409: a credential that was revoked or has expired takes no new terms; or another one has this name."
             ),
             takes=inputs.CredentialChange,
             gives=outputs.Credential,
