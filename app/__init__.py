@@ -21,6 +21,8 @@ from app.services.installation import Installation
 from app.services.issuing import Issuing
 from app.services.keys import SigningKeys
 from app.services.networks import Networks
+from app.services.operators import Operators
+from app.services.organizations import Organizations
 from app.services.readiness import Readiness
 from app.settings import Settings
 from app.store import Store
@@ -48,7 +50,19 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         peppers=peppers,
         clock=clock,
     )
-    return Services(store, high_water, peppers, keys, feed, credentials, catalogue, installation, AuditTrail(store))
+    return Services(
+        store=store,
+        high_water=high_water,
+        peppers=peppers,
+        keys=keys,
+        feed=feed,
+        credentials=credentials,
+        catalogue=catalogue,
+        organizations=Organizations(store, feed, catalogue, clock),
+        operators=Operators(store, feed, clock),
+        installation=installation,
+        audit_trail=AuditTrail(store),
+    )
 
 
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
@@ -73,7 +87,15 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
     doors = (
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
-        AdminApi(services.credentials, services.catalogue, admission, settings, clock),
+        AdminApi(
+            credentials=services.credentials,
+            catalogue=services.catalogue,
+            organizations=services.organizations,
+            operators=services.operators,
+            admission=admission,
+            settings=settings,
+            clock=clock,
+        ),
         Probes(Readiness(services.feed, services.keys)),
         token_endpoint,
     )

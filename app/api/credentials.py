@@ -90,6 +90,9 @@ class CredentialOperations:
         return Draft(
             name=asked.name,
             description=asked.description,
+            project=asked.project,
+            environment=asked.environment,
+            owner_id=asked.owner,
             restrictions=Restrictions(
                 allowed_ips=asked.allowed_ips,
                 roles=frozenset(asked.roles),
@@ -108,7 +111,7 @@ def changed(credential: Credential, change: CredentialChange) -> Credential:
         terms["roles"] = frozenset(change.roles)
     if "grants" in given:
         terms["grants"] = tuple(grant.value() for grant in change.grants)
-    names: dict[str, Any] = {n: given[n] for n in ("name", "description") if n in given}
+    names: dict[str, Any] = {n: given[n] for n in ("name", "description", "project", "environment") if n in given}
     return replace(credential, **names, restrictions=replace(credential.restrictions, **terms))
 
 
@@ -131,6 +134,7 @@ def credential_shown(view: CredentialView) -> outputs.Credential:
         expires_at=rfc3339(terms.expires_at),
         project=credential.project,
         environment=credential.environment,
+        owner=credential.owner_id,
         secrets=_secrets(view),
         rotation=_rotation(view),
         created_at=moment_text(credential.created_at),

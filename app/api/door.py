@@ -17,16 +17,20 @@ from app.api.conditions import expected_version
 from app.api.credentials import CredentialOperations
 from app.api.openapi import described
 from app.api.operation import Answer, Call, Operation
+from app.api.operators import OperatorOperations
+from app.api.organizations import OrganizationOperations
 from app.api.paging import Page, read_page
 from app.api.reading import bearer, read_body
 from app.api.roles import RoleOperations
-from app.api.subjects import SUBJECTS
+from app.api.subjects import ELSEWHERE, NOWHERE, SUBJECTS
 from app.api.table import operations
 from app.http import address_of, request_id_of, respond
-from app.services.admission import Admission
+from app.services.admission import Admission, Wanted
 from app.services.audit import Caller
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
+from app.services.operators import Operators
+from app.services.organizations import Organizations
 from app.settings import Settings
 from tokenserver.clock import Clock, utc_now
 from tokenserver.domain.client_ip import TrustedProxies
@@ -36,8 +40,11 @@ from tokenserver.errors import InvalidRequest
 class AdminApi:
     def __init__(
         self,
+        *,
         credentials: Credentials,
         catalogue: CatalogueService,
+        organizations: Organizations,
+        operators: Operators,
         admission: Admission,
         settings: Settings,
         clock: Clock = utc_now,
@@ -48,6 +55,8 @@ class AdminApi:
             CredentialOperations(credentials, settings, clock),
             ApiOperations(catalogue, settings),
             RoleOperations(catalogue, settings),
+            OrganizationOperations(organizations, settings),
+            OperatorOperations(operators, settings),
         )
         self._issuer = settings.issuer
 
@@ -74,7 +83,11 @@ class AdminApi:
     def _admit(self, operation: Operation) -> Caller:
         environ = request.environ
         address, request_id = address_of(request, self._proxies), request_id_of(environ)
-        return self._admission.admit(bearer(environ), {operation.scope}, address, request_id)
+        elsewhere = request.headers.get(ELSEWHERE)
+        if elsewhere is not None and not SUBJECTS["organization_id"].is_like(elsewhere):
+            elsewhere = NOWHERE
+        wanted = Wanted(operation.scope, operation.own)
+        return self._admission.admit(bearer(environ), wanted, address, request_id, elsewhere)
 
 
 def read_call(request: Request, operation: Operation, caller: Caller, ids: Mapping[str, str]) -> Call:

@@ -37,6 +37,7 @@ CREDENTIAL: Example = {
     "expires_at": "2027-11-21T00:00:00Z",
     "project": None,
     "environment": None,
+    "owner": None,
     "secrets": [_LIVE_SECRET],
     "rotation": None,
     "created_at": "2026-11-21T09:30:00Z",
@@ -187,6 +188,84 @@ ROLES: Example = {"items": [ROLE], "next": None}
 ROLE_CHANGE: Example = {"description": "Manages every cloud account."}
 
 ROLE_CHANGED: Example = {**ROLE, "description": "Manages every cloud account.", "version": 2}
+
+ORGANIZATION_CREATION: Example = {"name": "Example GmbH", "credential_quota": 200, "longest_expiry_days": 365}
+
+ORGANIZATION: Example = {
+    "id": "org_7Hn3XcQ9sVbT1mKe",
+    "name": "Example GmbH",
+    "suspended_at": None,
+    "generation": 1,
+    "credential_quota": 200,
+    "longest_expiry_days": 365,
+    "names_are_fixed": False,
+    "created_at": "2026-11-21T09:00:00Z",
+    "version": 1,
+}
+
+ORGANIZATIONS: Example = {"items": [ORGANIZATION], "next": None}
+
+ORGANIZATION_CHANGE: Example = {"names_are_fixed": True}
+
+ORGANIZATION_CHANGED: Example = {**ORGANIZATION, "names_are_fixed": True, "version": 2}
+
+SUSPENDED: Example = {**ORGANIZATION, "suspended_at": "2026-11-22T08:00:00Z", "generation": 2, "version": 2}
+
+RESUMED: Example = {**ORGANIZATION, "generation": 2, "version": 3}
+
+EVERYTHING_ENDED: Example = {**ORGANIZATION, "generation": 2, "version": 2}
+
+PROJECT_CREATION: Example = {"name": "billing", "description": "Invoices and payments."}
+
+PROJECT: Example = {
+    "id": "prj_5Wq8LzR2yKt6NdVx",
+    "name": "billing",
+    "description": "Invoices and payments.",
+    "created_at": "2026-11-21T09:00:00Z",
+    "version": 1,
+}
+
+PROJECTS: Example = {"items": [PROJECT], "next": None}
+
+PROJECT_CHANGE: Example = {"description": "Invoices, payments and dunning."}
+
+PROJECT_CHANGED: Example = {**PROJECT, "description": "Invoices, payments and dunning.", "version": 2}
+
+OPERATOR_CREATION: Example = {"email": "ada@example.com", "name": "Ada", "role": "member", "roles": ["cloud_admin"]}
+
+OPERATOR: Example = {
+    "id": "op_3Gv7MxT1zPb9KcYn",
+    "email": "ada@example.com",
+    "name": "Ada",
+    "platform_admin": False,
+    "role": "member",
+    "roles": ["cloud_admin"],
+    "grants": None,
+    "permissions": ["personal:read", "personal:write"],
+    "created_at": "2026-11-21T09:00:00Z",
+    "version": 1,
+}
+
+OPERATORS: Example = {"items": [OPERATOR], "next": None}
+
+OPERATOR_CHANGE: Example = {"role": "auditor"}
+
+OPERATOR_CHANGED: Example = {
+    **OPERATOR,
+    "role": "auditor",
+    "permissions": [
+        "apis:read",
+        "audit:read",
+        "credentials:read",
+        "operators:read",
+        "organization:read",
+        "personal:read",
+        "projects:read",
+        "roles:read",
+        "webhooks:read",
+    ],
+    "version": 2,
+}
 
 PROBLEM: Example = {
     "type": "urn:tokenserver:problem:invalid_input",

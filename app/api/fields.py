@@ -131,11 +131,24 @@ def moment_text(seconds: float) -> str:
 
 
 Name = Annotated[str, _plain(1, LONGEST_NAME), _long(1, LONGEST_NAME)]
+PersonName = Annotated[str, _plain(0, LONGEST_NAME), _long(0, LONGEST_NAME)]
 Description = Annotated[str, _plain(0, LONGEST_DESCRIPTION), _long(0, LONGEST_DESCRIPTION)]
 Reason = Annotated[str, _plain(0, LONGEST_REASON), _long(0, LONGEST_REASON)]
 
 _NAME_HINT = "Must be 1 to 100 plain letters, digits and _ . : / * -, beginning with a letter or a digit."
 _AUDIENCE_HINT = "Must be an absolute URI without fragment, of at most 255 characters, such as https://api.example.com."
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?")
+LONGEST_EMAIL = 254
+_EMAIL_HINT = "Must be an e-mail address of at most 254 plain characters, such as ada@example.com."
+Email = Annotated[
+    str,
+    _matching(lambda text: _EMAIL.fullmatch(text) is not None, _EMAIL_HINT),
+    AfterValidator(str.lower),
+    _long(3, LONGEST_EMAIL),
+]
+ProjectName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
+Environment = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
+OperatorId = Annotated[str, _long(1, LONGEST_NAME), Field(max_length=LONGEST_NAME)]
 RoleName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
 ScopeName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
 Audience = Annotated[str, _matching(is_audience, _AUDIENCE_HINT), _long(1, LONGEST_AUDIENCE)]

@@ -6,7 +6,7 @@ whole. `null` has a meaning where its description says so, and is refused elsewh
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -17,10 +17,15 @@ from app.api.fields import (
     AllowedIps,
     Audience,
     Description,
+    Email,
+    Environment,
     Grace,
     Lifetime,
     Moment,
     Name,
+    OperatorId,
+    PersonName,
+    ProjectName,
     Reason,
     RoleName,
     Roles,
@@ -103,6 +108,14 @@ class CredentialCreation(Input):
     expires_at: Moment | None = ABSENT
     """When it ends for good. Missing: 12 months from now; null: never."""
 
+    project: ProjectName | None = None
+    """The name of a project; its tokens carry it."""
+    environment: Environment | None = None
+    """A label such as `production`; its tokens carry it."""
+    owner: OperatorId | None = None
+    """The ID of the operator whose personal credential it shall be. Null or missing: one of the organization, which
+    outlives whoever made it; or your own, where you may make no other."""
+
 
 class CredentialChange(Input):
     """Only members that are present change. Taking something away ends the tokens that are out."""
@@ -118,6 +131,9 @@ class CredentialChange(Input):
     token_lifetime: Lifetime = ABSENT
     expires_at: Moment | None = ABSENT
     """Null: never."""
+    project: ProjectName | None = ABSENT
+    """Moving to another project or environment ends the tokens that are out."""
+    environment: Environment | None = ABSENT
 
 
 class Rotation(Input):
@@ -163,6 +179,69 @@ class ApiChange(Input):
     name: Name = ABSENT
     scopes: Scopes = ABSENT
     """Replaces all scopes."""
+
+
+Quota = Annotated[int, Field(ge=0, le=1_000_000)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class OrganizationCreation(Input):
+    name: Name
+    credential_quota: Quota | None = None
+    """How many credentials that have not ended it may have. Null or missing: any number."""
+    longest_expiry_days: Days | None = None
+    """How far ahead a new credential's expiry may lie. Null or missing: any time, and never."""
+    names_are_fixed: bool = False
+    """Whether credentials keep their names for ever."""
+
+
+class OrganizationChange(Input):
+    """Only members that are present change. The quota is set by platform admins."""
+
+    name: Name = ABSENT
+    credential_quota: Quota | None = ABSENT
+    longest_expiry_days: Days | None = ABSENT
+    """What there is already may end later."""
+    names_are_fixed: bool = ABSENT
+
+
+class ProjectCreation(Input):
+    name: ProjectName
+    """What tokens carry in `project`. It never changes."""
+    description: Description = ""
+
+
+class ProjectChange(Input):
+    """Only members that are present change."""
+
+    description: Description = ABSENT
+
+
+MemberRole = Literal["owner", "admin", "auditor", "member"]
+
+
+class OperatorCreation(Input):
+    email: Email
+    name: PersonName = ""
+    role: MemberRole
+    """owner: everything; admin: everything but the organization itself; auditor: reads everything; member: personal
+    credentials only."""
+    roles: Roles | None = None
+    """The roles that personal credentials may hold. Null or missing: all."""
+    grants: Grants | None = None
+    """The scopes that personal credentials may hold, by API. Null or missing: all."""
+    platform_admin: bool = False
+    """Whether to manage every organization, too."""
+
+
+class OperatorChange(Input):
+    """Only members that are present change. What is taken away ends the tokens of personal credentials."""
+
+    name: PersonName = ABSENT
+    role: MemberRole = ABSENT
+    roles: Roles | None = ABSENT
+    grants: Grants | None = ABSENT
+    platform_admin: bool = ABSENT
 
 
 class RoleCreation(Input):

@@ -17,7 +17,7 @@ from app.api.examples import PROBLEM
 from app.api.operation import Operation
 from app.api.outputs import Problem
 from app.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
-from app.api.subjects import SUBJECTS
+from app.api.subjects import ELSEWHERE, SUBJECTS
 from tokenserver.domain.operators import ADMIN_AUDIENCE
 
 Schema = dict[str, Any]
@@ -58,7 +58,7 @@ _REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     400: ("Malformed", "The request cannot be read: JSON, a parameter of the URL, or If-Match.", ()),
     401: ("NoToken", "The access token is missing, malformed or not valid.", ("WWW-Authenticate",)),
     403: ("Forbidden", "The token lacks a scope, or may not be used from this address.", ("WWW-Authenticate",)),
-    404: ("NotFound", "There is nothing with this ID in your organization.", ()),
+    404: ("NotFound", "There is nothing with this ID in your organization, or no organization that you may name.", ()),
     409: ("Conflict", "The present state does not allow it; `code` says why.", ()),
     412: ("Changed", "It has changed since it was read: If-Match names another version.", ()),
     413: ("TooLarge", "The body is larger than 1 MiB.", ()),
@@ -82,7 +82,7 @@ def described(table: Sequence[Operation], issuer: str) -> Schema:
     paths: Schema = {}
     for operation in table:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
-    scopes = {operation.scope: "" for operation in table}
+    scopes = {scope: "" for operation in table for scope in (operation.scope, operation.own) if scope is not None}
     return {
         "openapi": "3.1.0",
         "info": _info(),
@@ -101,9 +101,7 @@ def described(table: Sequence[Operation], issuer: str) -> Schema:
 
 def statuses(operation: Operation) -> Iterable[int]:
     """Every status of a problem that this operation can answer."""
-    yield from (400, 401, 403)
-    if operation.ids:
-        yield 404
+    yield from (400, 401, 403, 404)
     if operation.conflicts:
         yield 409
     if operation.condition is not Condition.IGNORED:
@@ -135,7 +133,7 @@ def _operation(operation: Operation) -> Schema:
         "tags": [_tag(operation)],
         "summary": operation.summary,
         "description": operation.description,
-        "security": [{"oauth2": [operation.scope]}],
+        "security": [{"oauth2": [scope]} for scope in (operation.scope, operation.own) if scope is not None],
         "responses": _responses(operation),
     }
     parameters = list(_parameters(operation))
@@ -156,6 +154,13 @@ def _parameters(operation: Operation) -> Iterable[Schema]:
         yield {"name": name, "in": "path", "required": True, "schema": form}
     for query in operation.query:
         yield {"name": query, "in": "query", "required": False, **_QUERY[query]}
+    yield {
+        "name": ELSEWHERE,
+        "in": "header",
+        "required": False,
+        "description": "The organization that is meant, where a platform admin means another one than their own.",
+        "schema": {"type": "string", "pattern": f"^{SUBJECTS['organization_id'].pattern}$"},
+    }
     if operation.condition is not Condition.IGNORED:
         yield {
             "name": "If-Match",

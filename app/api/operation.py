@@ -44,12 +44,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`takes` None: no body is read. `gives` None: the answer has none. `query`: the parameters of the URL."""
+    """`takes` None: no body is read. `gives` None: the answer has none. `query`: the parameters of the URL.
+
+    `own` is the scope with which operators do the same with their personal credentials.
+    """
 
     name: str
     method: str
     path: str
     scope: str
+    own: str | None = None
     handler: Callable[[Call], Answer]
     summary: str
     description: str

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.fields import MomentText
 from tokenserver.domain.catalogue import Kind
 from tokenserver.domain.credential import SecretState, Status
+from tokenserver.domain.operators import OperatorRole
 from tokenserver.domain.restrictions import Access
 
 
@@ -77,6 +78,8 @@ class Credential(Output):
     """Null: never."""
     project: str | None
     environment: str | None
+    owner: str | None
+    """The operator whose personal credential it is."""
     secrets: list[Secret]
     """Every secret it ever had, newest first."""
     rotation: OpenRotation | None
@@ -161,6 +164,67 @@ class Role(Output):
 class RoleList(Output):
     items: list[Role]
     """Oldest first."""
+    next: str | None
+    """The cursor of the next page; null on the last one."""
+
+
+class Organization(Output):
+    id: str
+    name: str
+    suspended_at: MomentText | None
+    generation: int
+    """What new tokens carry as `org_gen`."""
+    credential_quota: int | None
+    longest_expiry_days: int | None
+    names_are_fixed: bool
+    created_at: MomentText
+    version: int
+    """Counts every change; the ETag is this number in quotation marks."""
+
+
+class OrganizationList(Output):
+    items: list[Organization]
+    """Oldest first; for whoever is no platform admin, their own."""
+    next: str | None
+    """The cursor of the next page; null on the last one."""
+
+
+class Project(Output):
+    id: str
+    name: str
+    description: str
+    created_at: MomentText
+    version: int
+    """Counts every change; the ETag is this number in quotation marks."""
+
+
+class ProjectList(Output):
+    items: list[Project]
+    """Oldest first."""
+    next: str | None
+    """The cursor of the next page; null on the last one."""
+
+
+class Operator(Output):
+    id: str
+    email: str
+    name: str
+    platform_admin: bool
+    role: OperatorRole
+    roles: list[str] | None
+    """The roles that personal credentials may hold; null: all."""
+    grants: list[Grant] | None
+    """The scopes that personal credentials may hold, by API; null: all."""
+    permissions: list[str]
+    """The scopes of the admin API that personal credentials may hold."""
+    created_at: MomentText
+    version: int
+    """Counts every change; the ETag is this number in quotation marks."""
+
+
+class OperatorList(Output):
+    items: list[Operator]
+    """Who has been a member for longest first."""
     next: str | None
     """The cursor of the next page; null on the last one."""
 

@@ -11,6 +11,8 @@ from app.services.credentials import Credentials
 from app.services.feed import Feed
 from app.services.installation import Installation
 from app.services.keys import SigningKeys
+from app.services.operators import Operators
+from app.services.organizations import Organizations
 from app.store import Store
 from app.store.high_water import HighWater
 from tokenserver.domain.secret import Pepper
@@ -27,5 +29,7 @@ class Services:
     feed: Feed
     credentials: Credentials
     catalogue: CatalogueService
+    organizations: Organizations
+    operators: Operators
     installation: Installation
     audit_trail: AuditTrail

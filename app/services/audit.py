@@ -42,6 +42,10 @@ class Caller:
     request_id: str = ""
     claims: AccessClaims | None = field(default=None, repr=False)
     """What the caller's token says; None for the shell."""
+    operator_id: str | None = None
+    """The operator whose personal credential is calling."""
+    only_own: bool = False
+    """Whether other credentials than the operator's own are out of reach."""
 
     def did(self, event: Event, now: float, credential: str = "", **detail: Any) -> Entry:
         """The audit line of what this caller did."""
@@ -68,6 +72,9 @@ def _shown(credential: Credential, now: float) -> dict[str, Any]:
     return {
         "name": credential.name,
         "description": credential.description,
+        "project": credential.project,
+        "environment": credential.environment,
+        "owner": credential.owner_id,
         "status": credential.status(now).value,
         "roles": sorted(terms.roles),
         "grants": [[g.audience, g.access.value, sorted(g.scopes)] for g in terms.grants],

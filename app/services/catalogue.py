@@ -21,7 +21,7 @@ from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.catalogue import Api, Catalogue, Kind, Role, Scope
 from tokenserver.domain.credential import Credential, Status
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES
 from tokenserver.domain.restrictions import Access, Grant, Restrictions, narrows
 from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound, PreconditionFailed
 
@@ -78,6 +78,14 @@ class CatalogueService:
         tx.catalogue.add_api(api)
         tx.audit.append(caller.did(Event.API_CREATED, now, **_shown_api(api)))
         return api
+
+    def keep_admin_api_in(self, tx: Transaction, caller: Caller, now: float) -> None:
+        """The server's own API in the catalogue of an organization, with every scope that this release knows."""
+        there = tx.catalogue.of(caller.organization_id).get(ADMIN_AUDIENCE)
+        if there is None:
+            self.create_api_in(tx, caller, ApiDraft(ADMIN_AUDIENCE, "tokenserver admin API", ADMIN_SCOPES), now)
+        elif there.scopes != ADMIN_SCOPES:
+            tx.catalogue.save_api(replace(there, scopes=ADMIN_SCOPES, version=there.version + 1), was=there)
 
     def list_apis(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[Api]:
         with self._store.reading() as tx:

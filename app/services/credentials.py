@@ -19,17 +19,33 @@ from app.services.ids import new_id
 from app.services.standing import changing
 from app.store import Store, Transaction
 from app.store.credentials import SecretHistory
-from tokenserver.clock import Clock
+from tokenserver.clock import DAY, Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.organizations import Policy
 from tokenserver.domain.restrictions import Access, Restrictions
 from tokenserver.domain.secret import Pepper, Secret, digest, hint, new_client_id, new_secret
 from tokenserver.errors import Conflict, Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
 
 _TRIES = 5
+
+
+class NamesAreFixed(Conflict):
+    code = "names_are_fixed"
+    public = "Names of credentials are fixed in this organization: create another one."
+
+
+class QuotaReached(Conflict):
+    code = "quota_reached"
+
+    def __init__(self, quota: int) -> None:
+        super().__init__(
+            f"The organization has as many credentials as it may have ({quota}): revoke or delete one that is not"
+            " needed, or ask for a higher quota."
+        )
 
 
 class NameTaken(Conflict):
@@ -61,11 +77,14 @@ class NewSecret:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a new credential shall be."""
+    """What a new credential shall be. `owner_id` is the operator whose personal credential it will be."""
 
     name: str
     description: str
     restrictions: Restrictions
+    project: str | None = None
+    environment: str | None = None
+    owner_id: str | None = None
 
 
 class Credentials:
@@ -81,8 +100,12 @@ class Credentials:
 
     def create_in(self, tx: Transaction, caller: Caller, draft: Draft, now: float) -> NewSecret:
         """`create` as a part of a larger transaction."""
+        owner_id = caller.operator_id if caller.only_own else draft.owner_id
         _refuse_unknown_terms(tx, caller, draft.restrictions, now)
+        _refuse_unknown_place(tx, caller, draft.project)
         refuse_escalation(tx, caller, draft.restrictions)
+        _refuse_beyond_owner(tx, caller, owner_id, draft.restrictions)
+        _refuse_beyond_policy(tx, caller, draft, now)
         _refuse_taken_name(tx, caller.organization_id, draft.name, now)
         client_id, secret = new_client_id(), new_secret()
         kept = self._kept(client_id, secret, now)
@@ -96,6 +119,9 @@ class Credentials:
             secrets=(kept,),
             created_at=int(now),
             created_by=caller.actor,
+            project=draft.project,
+            environment=draft.environment,
+            owner_id=owner_id,
         )
         tx.credentials.add(credential)
         blank = replace(credential, name="", restrictions=Restrictions(token_lifetime=0), secrets=())
@@ -117,18 +143,26 @@ class Credentials:
     def update(
         self, caller: Caller, client_id: str, version: int | None, edit: Callable[[Credential], Credential]
     ) -> CredentialView:
-        """Apply `edit`, which sets name, description or restrictions; a narrowing ends what is out."""
+        """Apply `edit`, which sets name, description, place or restrictions; a narrowing ends what is out."""
 
         def transition(credential: Credential, tx: Transaction, now: float) -> Credential:
             wanted = edit(credential)
             if wanted.restrictions != credential.restrictions:
                 _refuse_unknown_terms(tx, caller, wanted.restrictions, now, known=credential.restrictions)
                 refuse_escalation(tx, caller, wanted.restrictions)
+                _refuse_beyond_owner(tx, caller, credential.owner_id, wanted.restrictions)
+                if wanted.restrictions.expires_at != credential.restrictions.expires_at:
+                    _refuse_late_end(tx, caller, wanted.restrictions, now)
+            if wanted.project != credential.project:
+                _refuse_unknown_place(tx, caller, wanted.project)
+            if wanted.name != credential.name and _policy(tx, caller).names_are_fixed:
+                raise NamesAreFixed
             if name_key(wanted.name) != name_key(credential.name):
                 _refuse_taken_name(tx, caller.organization_id, wanted.name, now)
             catalogue = tx.catalogue.of(caller.organization_id)
             changed = credential.renamed(wanted.name, wanted.description)
             changed = changed.restricted(wanted.restrictions, catalogue, now)
+            changed = changed.placed(wanted.project, wanted.environment, now)
             return replace(changed, version=credential.version + 1) if changed != credential else credential
 
         return self._change(caller, client_id, Event.CREDENTIAL_UPDATED, transition, version)
@@ -197,7 +231,7 @@ class Credentials:
             before = self._view(tx, caller, client_id, now).credential
             if version is not None and before.version != version:
                 raise PreconditionFailed
-            refuse_escalation(tx, caller, before.restrictions)
+            refuse_escalation(tx, caller, before.restrictions, own=_is_own(caller, before))
             after = transition(before, tx, now)
             if after is not before:
                 save_changes(tx, caller, event, [(before, after)], now)
@@ -206,7 +240,7 @@ class Credentials:
 
     def _view(self, tx: Transaction, caller: Caller, client_id: str, now: float) -> CredentialView:
         credential = tx.credentials.get(caller.organization_id, client_id)
-        if credential is None:
+        if credential is None or (caller.only_own and credential.owner_id != caller.operator_id):
             raise NotFound("There is no credential with this client ID.")
         return CredentialView(credential, tx.credentials.secret_histories([credential])[client_id], now)
 
@@ -239,6 +273,40 @@ def save_changes(
         more = {} if seq is None else {"feed_seq": seq}
         lines.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **more))
     tx.audit.append(*lines)
+
+
+def _policy(tx: Transaction, caller: Caller) -> Policy:
+    organization = tx.organizations.get(caller.organization_id)
+    return Policy() if organization is None else organization.policy
+
+
+def _refuse_beyond_policy(tx: Transaction, caller: Caller, draft: Draft, now: float) -> None:
+    _refuse_late_end(tx, caller, draft.restrictions, now)
+    quota = _policy(tx, caller).credential_quota
+    if quota is not None and tx.credentials.count_live(caller.organization_id, now) >= quota:
+        raise QuotaReached(quota)
+
+
+def _refuse_late_end(tx: Transaction, caller: Caller, terms: Restrictions, now: float) -> None:
+    days = _policy(tx, caller).longest_expiry_days
+    if days is not None and (terms.expires_at is None or terms.expires_at > now + days * DAY):
+        raise InvalidInput([Fault("/expires_at", f"Must lie within {days} days: the organization allows no later.")])
+
+
+def _refuse_unknown_place(tx: Transaction, caller: Caller, project: str | None) -> None:
+    if project is not None and not tx.organizations.has_project(caller.organization_id, project):
+        raise InvalidInput([Fault("/project", "There is no such project: create it with POST /v1/projects.")])
+
+
+def _refuse_beyond_owner(tx: Transaction, caller: Caller, owner_id: str | None, terms: Restrictions) -> None:
+    """A personal credential holds no more than its owner."""
+    if owner_id is None:
+        return
+    if tx.operators.get(owner_id) is None or tx.operators.member(caller.organization_id, owner_id) is None:
+        raise InvalidInput([Fault("/owner", "There is no operator with this ID: see GET /v1/operators.")])
+    rights = tx.operators.rights(caller.organization_id, owner_id)
+    if not rights.covers(terms, tx.catalogue.of(caller.organization_id)):
+        raise InsufficientScope("A personal credential may hold no roles and scopes that its owner does not hold.")
 
 
 def _refuse_taken_name(tx: Transaction, organization_id: str, name: str, now: float) -> None:
@@ -281,16 +349,25 @@ def _refuse_unknown_terms(
         raise InvalidInput(faults)
 
 
-def refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions) -> None:
+def _is_own(caller: Caller, credential: Credential) -> bool:
+    return caller.operator_id is not None and credential.owner_id == caller.operator_id
+
+
+def refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions, *, own: bool = False) -> None:
     """Raise InsufficientScope where `terms` hold admin scopes, or may be used from addresses, that the caller may
-    not.
+    not; and for an operator, where they hold any roles or scopes that the operator does not. An operator's `own`
+    credential may hold more than is left to its owner: its tokens do not.
     """
+    if caller.operator_id is not None and not own:
+        rights = tx.operators.rights(caller.claims.organization if caller.claims else "", caller.operator_id)
+        if not rights.covers(terms, tx.catalogue.of(caller.organization_id)):
+            raise InsufficientScope("The credential holds roles or scopes that you do not hold.")
     if all(grant.audience != ADMIN_AUDIENCE for grant in terms.grants):
         return
     held = terms.scopes_at(tx.catalogue.of(caller.organization_id)).get(ADMIN_AUDIENCE, frozenset())
     if not held <= caller.scopes:
         raise InsufficientScope("The credential holds admin scopes that you do not hold.")
-    own = None if caller.claims is None else tx.credentials.get(caller.organization_id, caller.claims.client_id)
-    mine = None if own is None else own.restrictions.allowed_ips
+    calling = None if caller.claims is None else tx.credentials.get(caller.claims.organization, caller.claims.client_id)
+    mine = None if calling is None else calling.restrictions.allowed_ips
     if mine is not None and (terms.allowed_ips is None or not mine.covers(terms.allowed_ips)):
         raise InsufficientScope("The credential holds admin scopes, and may be used from addresses that yours may not.")

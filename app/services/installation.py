@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
-from app.services.catalogue import ApiDraft, CatalogueService
+from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials, Draft
 from app.services.ids import new_id
 from app.services.keys import SigningKeys
@@ -26,9 +26,9 @@ from app.store.schema import is_current, migrate
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES, Membership, Operator, OperatorRole
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import Pepper, Secret
 from tokenserver.errors import Conflict
@@ -83,7 +83,9 @@ class Installation:
             organization = tx.organizations.first()
             self._keys.refuse_unless_opened(tx)
             if organization is not None and tx.keys.all() and self._peppers_are_known(tx):
-                return _shell(organization.id)
+                ours = tx.catalogue.of(organization.id).get(ADMIN_AUDIENCE)
+                if ours is not None and ours.scopes == ADMIN_SCOPES:
+                    return _shell(organization.id)
         with self._store.writing() as tx:
             return self._prepare_in(tx)
 
@@ -92,13 +94,13 @@ class Installation:
         caller = self.prepare()
         with self._store.writing() as tx:
             now = self._clock()
-            operator = tx.organizations.operator_email(caller.organization_id)
+            operator = tx.operators.first_email(caller.organization_id)
             if operator is None:
                 operator = (email or DEFAULT_EMAIL).lower()
-                first = Operator(new_id("op"), operator, platform_admin=True)
-                tx.organizations.add_operator(first, int(now))
-                owner = Membership(first.id, OperatorRole.OWNER)
-                tx.organizations.add_member(caller.organization_id, owner, int(now))
+                first = Operator(new_id("op"), operator, platform_admin=True, created_at=int(now))
+                tx.operators.add(first)
+                owner = Membership(first.id, OperatorRole.OWNER, created_at=int(now))
+                tx.operators.add_member(caller.organization_id, owner)
             client_id = tx.organizations.fact("admin_client_id")
             if client_id is not None and not again:
                 return Bootstrapped(caller.organization_id, operator, client_id, None)
@@ -135,9 +137,10 @@ class Installation:
             tx.feed.skip_to(reached)
             organizations = tx.organizations.all()
             for organization in organizations:
-                ended = replace(organization, generation=organization.generation.bumped(now, leap))
+                generation = organization.generation.bumped(now, leap)
+                ended = replace(organization, generation=generation, version=organization.version + 1)
                 floors = ended.generation.floors_to_tell(organization.generation, now)
-                tx.organizations.save_generation(ended)
+                tx.organizations.save(ended, was=organization)
                 tx.feed.tell_floors(organization.id, reference(organization.id), floors, now)
             for organization in organizations:
                 tx.audit.append(_shell(organization.id).did(Event.INSTALLATION_RESTORED, now, reached=reached))
@@ -147,13 +150,11 @@ class Installation:
         now = self._clock()
         organization = tx.organizations.first()
         if organization is None:
-            organization = Organization(new_id("org"), "Default", Generation())
-            tx.organizations.add(organization, int(now))
+            organization = Organization(new_id("org"), "Default", Generation(), created_at=int(now))
+            tx.organizations.add(organization)
         caller = _shell(organization.id)
-        if ADMIN_AUDIENCE not in tx.catalogue.of(organization.id):
-            self._catalogue.create_api_in(
-                tx, caller, ApiDraft(ADMIN_AUDIENCE, "tokenserver admin API", ADMIN_SCOPES), now
-            )
+        for each in tx.organizations.all():
+            self._catalogue.keep_admin_api_in(tx, replace(caller, organization_id=each.id), now)
         self._keys.make_first(tx, caller, now)
         if not self._peppers_are_known(tx):
             tx.organizations.set_fact(_PEPPERS, ",".join(pepper.id for pepper in self._peppers))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -160,9 +160,15 @@ class Issuing:
         moment: float,
         now: float,
     ) -> Permit:
-        scopes, bound_roles = self._granted.of(known.organization.id, known.credential.restrictions, catalogue_version)
+        credential = known.credential
+        scopes, bound_roles = self._granted.of(known.organization.id, credential.restrictions, catalogue_version)
+        if known.rights is not None:
+            catalogue = self._granted.catalogue(known.organization.id, catalogue_version)
+            scopes = known.rights.scopes_of(scopes, catalogue)
+            left = replace(credential.restrictions, roles=known.rights.roles_of(credential.restrictions.roles))
+            credential = replace(credential, restrictions=left)
         return decide(
-            known.credential,
+            credential,
             secret,
             known.organization,
             Asked(asked.address, asked.scopes, asked.resource),
@@ -179,16 +185,19 @@ class _Granted:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._scopes = lru_cache(maxsize=4096)(self._resolve)
-        self._catalogue = lru_cache(maxsize=64)(self._read)
+        self._read_at = lru_cache(maxsize=64)(self._read)
 
     def of(
         self, organization_id: str, terms: Restrictions, version: int
     ) -> tuple[Mapping[str, frozenset[str]], Mapping[str, str]]:
         """Audience to scopes, and role to audience for roles that belong to one API."""
-        return self._scopes(organization_id, terms.grants, version), self._catalogue(organization_id, version)[1]
+        return self._scopes(organization_id, terms.grants, version), self._read_at(organization_id, version)[1]
+
+    def catalogue(self, organization_id: str, version: int) -> Catalogue:
+        return self._read_at(organization_id, version)[0]
 
     def _resolve(self, organization_id: str, grants: tuple[Grant, ...], version: int) -> Mapping[str, frozenset[str]]:
-        return Restrictions(grants=grants).scopes_at(self._catalogue(organization_id, version)[0])
+        return Restrictions(grants=grants).scopes_at(self.catalogue(organization_id, version))
 
     def _read(self, organization_id: str, _version: int) -> tuple[Catalogue, Mapping[str, str]]:
         with self._store.reading() as tx:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from app.services.audit import Caller
 from app.store import Store, Transaction
 from tokenserver.clock import Clock
+from tokenserver.domain.credential import Credential
 from tokenserver.domain.generation import Floor
 from tokenserver.domain.liveness import Endings
 from tokenserver.errors import InvalidToken
@@ -30,8 +31,10 @@ def changing(store: Store, caller: Caller, clock: Clock) -> Iterator[tuple[Trans
         yield tx, now
 
 
-def refuse_ended(tx: Transaction, claims: AccessClaims, now: float) -> None:
-    """Raise InvalidToken unless the token is live by the rows themselves: nothing is polled here."""
+def refuse_ended(tx: Transaction, claims: AccessClaims, now: float) -> Credential:
+    """The token's credential; raises InvalidToken unless the token is live by the rows themselves: nothing is polled
+    here.
+    """
     credential = tx.credentials.get(claims.organization, claims.client_id)
     organization = tx.organizations.get(claims.organization)
     if credential is None or organization is None:
@@ -42,3 +45,4 @@ def refuse_ended(tx: Transaction, claims: AccessClaims, now: float) -> None:
     }
     revoked = frozenset(key.kid for key in tx.keys.all() if key.revoked_at is not None)
     refuse_unless_live(claims, Endings(floors, keys=revoked), now)
+    return credential

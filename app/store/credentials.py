@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Table, and_, bindparam, not_, or_, select, update
+from sqlalchemy import Table, and_, bindparam, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow
@@ -67,6 +67,27 @@ class CredentialStore:
     def granted_at(self, organization_id: str, audience: str) -> list[Credential]:
         found = self._mentioning(organization_id, CredentialRow.grants, audience)
         return [c for c in found if any(grant.audience == audience for grant in c.restrictions.grants)]
+
+    def owned_by(self, operator_id: str, organization_id: str | None) -> list[Credential]:
+        """The personal credentials of an operator, here or everywhere; in the order of client IDs."""
+        query = select(CredentialRow).where(CredentialRow.owner_id == operator_id, CredentialRow.deleted_at.is_(None))
+        if organization_id is not None:
+            query = query.where(CredentialRow.organization_id == organization_id)
+        return self._values(list(self._session.scalars(query.order_by(CredentialRow.client_id))))
+
+    def count_live(self, organization_id: str, now: float) -> int:
+        """How many there are that have not ended for good."""
+        query = (
+            select(func.count())
+            .select_from(CredentialRow)
+            .where(
+                CredentialRow.organization_id == organization_id,
+                CredentialRow.deleted_at.is_(None),
+                CredentialRow.revoked_at.is_(None),
+                or_(CredentialRow.expires_at.is_(None), CredentialRow.expires_at > now),
+            )
+        )
+        return self._session.scalars(query).one()
 
     def named(self, organization_id: str, name: str) -> Credential | None:
         """The one that keeps this name from others, however it is spelt."""

@@ -36,6 +36,7 @@ from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
 from app.store.feed import FeedStore
 from app.store.models import AuditChainRow, Base
+from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
 from app.store.outbox import Outbox
 from app.store.signing_keys import SigningKeyStore
@@ -98,6 +99,7 @@ class Transaction:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.organizations = OrganizationStore(session)
+        self.operators = OperatorStore(session)
         self.credentials = CredentialStore(session)
         self.catalogue = CatalogueStore(session)
         self.feed = FeedStore(session)

@@ -26,7 +26,8 @@ from tokenserver.clock import DAY
 from tokenserver.domain.audit import Entry, Head, Line, chained
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
+from tokenserver.domain.operators import NO_RIGHTS, Membership, Operator, OperatorRole, Rights, rights_of
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import AllowedIPs, Restrictions
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
@@ -45,6 +46,7 @@ class Known:
     organization: Organization
     secrets: tuple[CredentialSecret, ...]
     read: Callable[[tuple[CredentialSecret, ...]], Credential]
+    read_rights: Callable[[], Rights | None] = lambda: None
     on_record: int | None = None
     """The newest moment on record in its organization; None where nothing would end within a day of it."""
     last_use: dict[str, int] = field(default_factory=dict)
@@ -52,6 +54,11 @@ class Known:
     @cached_property
     def credential(self) -> Credential:
         return self.read(self.secrets)
+
+    @cached_property
+    def rights(self) -> Rights | None:
+        """What the owner of a personal credential holds; None for a credential of the organization."""
+        return self.read_rights()
 
 
 @dataclass(slots=True)
@@ -119,6 +126,8 @@ class IssuingStore:
             if there is None:
                 owner = _organization(row[1], *row[18:23])
                 there = known[row[0]] = Known(owner, (secret,), partial(self._credential, connection, row))
+                if row[30] is not None:
+                    there.read_rights = partial(self._rights, connection, row[1], row[30])
             else:
                 there.secrets = (*there.secrets, secret)
             if row[28] is not None:
@@ -145,7 +154,19 @@ class IssuingStore:
             disabled_at=row[14],
             revoked_at=row[15],
             version=row[17],
+            owner_id=row[30],
         )
+
+    def _rights(self, connection: Any, organization_id: str, operator_id: str) -> Rights:
+        found = self._sql.owner(connection, organization_id, operator_id)
+        if found is None:
+            return NO_RIGHTS
+        platform_admin, role, roles, grants = found
+        membership = None
+        if role is not None:
+            bounds = None if roles is None else roles_from(roles), None if grants is None else grants_from(grants)
+            membership = Membership(operator_id, OperatorRole(role), *bounds)
+        return rights_of(Operator(operator_id, "", platform_admin=bool(platform_admin)), membership)
 
     def _networks_of(self, connection: Any, digest: str) -> AllowedIPs:
         """A long list of ranges; immutable under its digest, so that it may be remembered."""

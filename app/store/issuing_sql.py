@@ -31,14 +31,15 @@ _SELECT = """
         s.id, s.digest, s.pepper_id, s.state, s.expires_at, u.at,
         CASE WHEN s.expires_at IS NOT NULL OR c.expires_at <= {0} THEN (
             SELECT a.at FROM audit_event a WHERE a.organization_id = c.organization_id ORDER BY a.at DESC LIMIT 1
-        ) END
+        ) END,
+        c.owner_id
     FROM credential c
     JOIN organization o ON o.id = c.organization_id
     JOIN credential_secret s ON s.client_id = c.client_id AND s.state <> 'ended'
     LEFT JOIN last_use u ON u.secret_id = s.id
     WHERE c.deleted_at IS NULL AND c.client_id
 """
-"""The last column is the newest moment on record, for what will have ended a day from now: see `clock.no_earlier`."""
+"""The last but one is the newest moment on record, for what will have ended a day from now: see `clock.no_earlier`."""
 _COUNTERS = "SELECT value FROM counter WHERE name IN ('catalogue', 'feed') ORDER BY name"
 _INSERT = "INSERT INTO audit_event (chain, seq, organization_id, at, line, hash)"
 _HEAD = """
@@ -67,6 +68,10 @@ _WRITE_AT_ONCE = """
     ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
 """
 _RENEW = "UPDATE credential_secret SET digest = {0}, pepper_id = {0} WHERE id = {0}"
+_OWNER = """
+    SELECT o.platform_admin, m.role, m.roles, m.grants FROM operator o
+    LEFT JOIN membership m ON m.operator_id = o.id AND m.organization_id = {0} WHERE o.id = {0}
+"""
 _NETWORKS = "SELECT ranges FROM network_list WHERE digest = {0}"
 
 
@@ -81,6 +86,9 @@ class Dialect(Protocol):
 
     def networks(self, connection: Any, digest: str) -> Row | None:
         """The long list of ranges under `digest`."""
+
+    def owner(self, connection: Any, organization_id: str, operator_id: str) -> Row | None:
+        """Whether a platform admin, and the membership's role and bounds."""
 
     def write(self, connection: Any, lines: Lines, head: Head, uses: Uses, renewed: Digests) -> None:
         """Write and commit; a use without a line does not happen."""
@@ -104,6 +112,10 @@ class Sqlite:
 
     def networks(self, connection: Any, digest: str) -> Row | None:
         row: Row | None = connection.execute(_NETWORKS.format("?"), (digest,)).fetchone()
+        return row
+
+    def owner(self, connection: Any, organization_id: str, operator_id: str) -> Row | None:
+        row: Row | None = connection.execute(_OWNER.format("?"), (organization_id, operator_id)).fetchone()
         return row
 
     def write(self, connection: Any, lines: Lines, head: Head, uses: Uses, renewed: Digests) -> None:
@@ -140,6 +152,10 @@ class Postgres:
 
     def networks(self, connection: Any, digest: str) -> Row | None:
         row: Row | None = connection.execute(_NETWORKS.format("%s"), (digest,)).fetchone()
+        return row
+
+    def owner(self, connection: Any, organization_id: str, operator_id: str) -> Row | None:
+        row: Row | None = connection.execute(_OWNER.format("%s"), (organization_id, operator_id)).fetchone()
         return row
 
     def write(self, connection: Any, lines: Lines, head: Head, uses: Uses, renewed: Digests) -> None:

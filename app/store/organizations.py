@@ -1,14 +1,14 @@
-"""Which organizations and operators are there?"""
+"""Which organizations and projects are there, and what is known about this installation?"""
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.store.models import InstallationRow, MembershipRow, OperatorRow, OrganizationRow
-from app.store.rows import grants_text, organization_from, roles_text
-from tokenserver.domain.grant import Organization
-from tokenserver.domain.operators import Membership, Operator
+from app.store.models import CredentialRow, InstallationRow, OrganizationRow, ProjectRow
+from app.store.rows import organization_columns, organization_from, project_from
+from tokenserver.domain.organizations import Organization, Project
+from tokenserver.errors import Conflict, PreconditionFailed
 
 
 class OrganizationStore:
@@ -23,74 +23,90 @@ class OrganizationStore:
     def all(self) -> list[Organization]:
         return [organization_from(row) for row in self._session.scalars(select(OrganizationRow))]
 
-    def save_generation(self, organization: Organization) -> None:
-        generation = organization.generation
-        self._session.execute(
-            update(OrganizationRow)
-            .where(OrganizationRow.id == organization.id)
-            .values(
-                gen_current=generation.current,
-                gen_floor=generation.floor,
-                gen_next_floor=generation.next_floor,
-                gen_next_floor_at=generation.next_floor_at,
-            )
-            .execution_options(synchronize_session=False)
-        )
+    def page(self, after: tuple[int, str] | None, limit: int) -> list[Organization]:
+        """Oldest first; `after` is the place of the last one seen."""
+        query = select(OrganizationRow)
+        if after is not None:
+            moment, organization_id = after
+            same = and_(OrganizationRow.created_at == moment, OrganizationRow.id > organization_id)
+            query = query.where(or_(OrganizationRow.created_at > moment, same))
+        rows = self._session.scalars(query.order_by(OrganizationRow.created_at, OrganizationRow.id).limit(limit))
+        return [organization_from(row) for row in rows]
 
     def get(self, organization_id: str) -> Organization | None:
         row = self._session.get(OrganizationRow, organization_id)
         return None if row is None else organization_from(row)
 
-    def add(self, organization: Organization, now: int) -> None:
-        generation = organization.generation
+    def add(self, organization: Organization) -> None:
+        self._session.add(OrganizationRow(**organization_columns(organization)))
+        self._session.flush()
+
+    def save(self, organization: Organization, *, was: Organization) -> None:
+        """Compare and swap on the version; raises PreconditionFailed when somebody else was faster."""
+        swapped = self._session.execute(
+            update(OrganizationRow)
+            .where(OrganizationRow.id == was.id, OrganizationRow.version == was.version)
+            .values(organization_columns(organization))
+            .execution_options(synchronize_session=False)
+        )
+        if swapped.rowcount != 1:  # type: ignore[attr-defined]  # what an UPDATE gives
+            raise PreconditionFailed
+        self._session.expire_all()
+
+    def projects(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Project]:
+        """Oldest first; `after` is the place of the last one seen."""
+        query = select(ProjectRow).where(ProjectRow.organization_id == organization_id)
+        if after is not None:
+            moment, project_id = after
+            same = and_(ProjectRow.created_at == moment, ProjectRow.id > project_id)
+            query = query.where(or_(ProjectRow.created_at > moment, same))
+        rows = self._session.scalars(query.order_by(ProjectRow.created_at, ProjectRow.id).limit(limit))
+        return [project_from(row) for row in rows]
+
+    def project(self, organization_id: str, project_id: str) -> Project | None:
+        found = select(ProjectRow).where(ProjectRow.id == project_id, ProjectRow.organization_id == organization_id)
+        row = self._session.scalars(found).first()
+        return None if row is None else project_from(row)
+
+    def has_project(self, organization_id: str, name: str) -> bool:
+        found = select(ProjectRow.id).where(ProjectRow.organization_id == organization_id, ProjectRow.name == name)
+        return self._session.scalars(found).first() is not None
+
+    def add_project(self, project: Project) -> None:
+        if self.has_project(project.organization_id, project.name):
+            raise Conflict("There is a project by this name already.")
         self._session.add(
-            OrganizationRow(
-                id=organization.id,
-                name=organization.name,
-                gen_current=generation.current,
-                gen_floor=generation.floor,
-                gen_next_floor=generation.next_floor,
-                gen_next_floor_at=generation.next_floor_at,
-                created_at=now,
+            ProjectRow(
+                id=project.id,
+                organization_id=project.organization_id,
+                name=project.name,
+                description=project.description,
+                created_at=project.created_at,
+                version=project.version,
             )
         )
         self._session.flush()
 
-    def operator_email(self, organization_id: str) -> str | None:
-        """Of the operator who has been a member for longest."""
-        return self._session.scalars(
-            select(OperatorRow.email)
-            .join(MembershipRow, MembershipRow.operator_id == OperatorRow.id)
-            .where(MembershipRow.organization_id == organization_id)
-            .order_by(MembershipRow.created_at, OperatorRow.created_at)
-            .limit(1)
-        ).first()
-
-    def add_operator(self, operator: Operator, now: int) -> None:
-        self._session.add(
-            OperatorRow(
-                id=operator.id,
-                email=operator.email,
-                name=operator.name,
-                platform_admin=operator.platform_admin,
-                created_at=now,
-            )
-        )
+    def save_project(self, project: Project, *, was: Project) -> None:
+        """The description; the name never changes."""
+        row = self._session.get_one(ProjectRow, was.id)
+        if row.version != was.version:
+            raise PreconditionFailed
+        row.description, row.version = project.description, project.version
         self._session.flush()
 
-    def add_member(self, organization_id: str, membership: Membership, now: int) -> None:
-        self._session.add(
-            MembershipRow(
-                organization_id=organization_id,
-                operator_id=membership.operator_id,
-                role=membership.role.value,
-                roles=None if membership.roles is None else roles_text(membership.roles),
-                grants=None if membership.grants is None else grants_text(membership.grants),
-                created_at=now,
-                version=membership.version,
-            )
-        )
+    def delete_project(self, project: Project) -> None:
+        self._session.delete(self._session.get_one(ProjectRow, project.id))
         self._session.flush()
+
+    def in_project(self, organization_id: str, name: str) -> list[str]:
+        """The client IDs of credentials there, without deleted ones."""
+        found = select(CredentialRow.client_id).where(
+            CredentialRow.organization_id == organization_id,
+            CredentialRow.project == name,
+            CredentialRow.deleted_at.is_(None),
+        )
+        return list(self._session.scalars(found.order_by(CredentialRow.client_id)))
 
     def fact(self, name: str) -> str | None:
         """A fact about this installation."""

@@ -10,11 +10,22 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 
-from app.store.models import ApiRow, ApiScopeRow, CredentialRow, CredentialSecretRow, OrganizationRow, RoleRow
+from app.store.models import (
+    ApiRow,
+    ApiScopeRow,
+    CredentialRow,
+    CredentialSecretRow,
+    MembershipRow,
+    OperatorRow,
+    OrganizationRow,
+    ProjectRow,
+    RoleRow,
+)
 from tokenserver.domain.catalogue import Api, Kind, Role, Scope
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
+from tokenserver.domain.operators import Membership, Operator, OperatorRole
+from tokenserver.domain.organizations import Organization, Policy, Project
 from tokenserver.domain.restrictions import Access, AllowedIPs, Grant, Restrictions
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
@@ -156,7 +167,46 @@ def secret_row(secret: CredentialSecret, credential: Credential) -> CredentialSe
 
 def organization_from(row: OrganizationRow) -> Organization:
     generation = Generation(row.gen_current, row.gen_floor, row.gen_next_floor, row.gen_next_floor_at)
-    return Organization(row.id, row.name, generation, row.suspended_at)
+    policy = Policy(row.credential_quota, row.longest_expiry_days, row.names_are_fixed)
+    return Organization(row.id, row.name, generation, row.suspended_at, policy, row.created_at, row.version)
+
+
+def organization_columns(organization: Organization) -> dict[str, object]:
+    """Every column of the organization's row."""
+    generation, policy = organization.generation, organization.policy
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "gen_current": generation.current,
+        "gen_floor": generation.floor,
+        "gen_next_floor": generation.next_floor,
+        "gen_next_floor_at": generation.next_floor_at,
+        "suspended_at": organization.suspended_at,
+        "created_at": organization.created_at,
+        "credential_quota": policy.credential_quota,
+        "longest_expiry_days": policy.longest_expiry_days,
+        "names_are_fixed": policy.names_are_fixed,
+        "version": organization.version,
+    }
+
+
+def project_from(row: ProjectRow) -> Project:
+    return Project(row.id, row.organization_id, row.name, row.description, row.created_at, row.version)
+
+
+def operator_from(row: OperatorRow) -> Operator:
+    return Operator(row.id, row.email, row.name, row.platform_admin, row.created_at)
+
+
+def membership_from(row: MembershipRow) -> Membership:
+    return Membership(
+        operator_id=row.operator_id,
+        role=OperatorRole(row.role),
+        roles=None if row.roles is None else roles_from(row.roles),
+        grants=None if row.grants is None else grants_from(row.grants),
+        created_at=row.created_at,
+        version=row.version,
+    )
 
 
 def api_from(row: ApiRow) -> Api:

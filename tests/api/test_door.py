@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import pytest
@@ -11,8 +12,10 @@ from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import Draft
 from tests.support.server import ALL_SCOPES, serving
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
+from tokenserver.domain.operators import Membership, OperatorRole
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Restrictions
+from tokenserver.errors import InsufficientScope
 
 BODIES = {
     "createCredential": {"name": "x"},
@@ -23,7 +26,22 @@ BODIES = {
     "changeApi": {"name": "x"},
     "createRole": {"name": "x"},
     "changeRole": {"description": "x"},
+    "createOrganization": {"name": "x"},
+    "changeOrganization": {"name": "x"},
+    "createProject": {"name": "x"},
+    "changeProject": {"description": "x"},
+    "addOperator": {"email": "x@example.com", "role": "member"},
+    "changeOperator": {"name": "x"},
 }
+NOBODYS = {
+    "client_id": "tsc_" + "0" * 22,
+    "api_id": "api_" + "0" * 16,
+    "role_id": "role_" + "0" * 16,
+    "organization_id": "org_" + "0" * 16,
+    "project_id": "prj_" + "0" * 16,
+    "operator_id": "op_" + "0" * 16,
+}
+PLATFORM = {"organizations:read", "organizations:write"}
 
 
 @pytest.fixture
@@ -36,8 +54,8 @@ def operations(contract):
     ]
 
 
-def filled(path, client_id="tsc_" + "0" * 22, api_id="api_" + "0" * 16, role_id="role_" + "0" * 16):
-    return path.format(client_id=client_id, api_id=api_id, role_id=role_id)
+def filled(path, **ids):
+    return path.format(**{**NOBODYS, **ids})
 
 
 # --- who is asking --------------------------------------------------------------------------------------------------
@@ -136,8 +154,9 @@ def test_every_operation_asks_for_its_own_scope_and_no_other(api, operations):
         token = api.limited_token(needed)
         for method, path, name, scopes in operations:
             answer = api.call(method, filled(path), BODIES.get(name, ...), token=token, if_match="*")
-            assert (answer.status_code == 403) == (scopes != [needed]), f"{name} with {needed}"
-            if answer.status_code == 403:
+            lacks = answer.status_code == 403 and answer.json["title"] == InsufficientScope.public
+            assert lacks == (scopes != [needed]), f"{name} with {needed}"
+            if lacks:
                 assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
 
 
@@ -174,7 +193,7 @@ def test_a_stranger_learns_nothing_before_the_token(refusing, operations):
     wrong = {"data": b"{", "content_type": "text/plain", "headers": {"If-Match": "x"}}
     for method, path, _, _ in operations:
         for subject in ("x", "%00", "%FF" * 3, "tsc_" + "0" * 22):
-            where = filled(path, subject, subject, subject) + "?limit=x&surprise=1"
+            where = filled(path, **dict.fromkeys(NOBODYS, subject)) + "?limit=x&surprise=1"
             assert refusing.call(method, where, token=None, **wrong).status_code == 401
 
 
@@ -221,31 +240,74 @@ def test_nobody_takes_over_a_credential_that_holds_more(api, action):
 # --- neighbours (W05) -----------------------------------------------------------------------------------------------
 
 
+NEIGHBOUR = "org_N0e1i2g3h4b5o6u7"
+
+
 @pytest.fixture
 def neighbour(api):
     """Another organization with a credential, an API and a role: their IDs."""
     services = api.server.services
     with services.store.writing() as tx:
-        tx.organizations.add(Organization("org_neighbour", "Neighbour", Generation()), int(api.server.clock()))
-    caller = Caller("shell", "org_neighbour", ALL_SCOPES)
+        tx.organizations.add(Organization(NEIGHBOUR, "Neighbour", Generation(), created_at=int(api.server.clock())))
+    caller = Caller("shell", NEIGHBOUR, ALL_SCOPES)
     made = services.credentials.create(caller, Draft("theirs", "", Restrictions()))
     theirs = services.catalogue.create_api(caller, ApiDraft("https://theirs.example.com", "Theirs", ()))
     role = services.catalogue.create_role(caller, RoleDraft("theirs", "", None))
-    return {"client_id": made.view.credential.client_id, "api_id": theirs.id, "role_id": role.id}
+    project = services.organizations.create_project(caller, "theirs", "")
+    member, _ = services.operators.add(
+        caller, "theirs@example.com", "", Membership("", OperatorRole.MEMBER), platform_admin=False
+    )
+    return {
+        "client_id": made.view.credential.client_id,
+        "api_id": theirs.id,
+        "role_id": role.id,
+        "organization_id": NEIGHBOUR,
+        "project_id": project.id,
+        "operator_id": member.id,
+    }
 
 
-def test_what_belongs_to_another_organization_is_not_there(api, operations, neighbour):
-    for method, path, name, _ in operations:
-        if "{" in path:
-            found = api.call(method, filled(path, **neighbour), BODIES.get(name, ...), if_match="*")
-            absent = api.call(method, filled(path), BODIES.get(name, ...), if_match="*")
+@pytest.fixture
+def stranger(api):
+    """The token of one who may do everything, in one organization."""
+    return api.limited_token(*sorted(ALL_SCOPES - PLATFORM))
+
+
+def test_what_belongs_to_another_organization_is_not_there(api, operations, neighbour, stranger):
+    for method, path, name, scopes in operations:
+        if "{" in path and not set(scopes) & PLATFORM:
+            asked = {"token": stranger, "if_match": "*"}
+            found = api.call(method, filled(path, **neighbour), BODIES.get(name, ...), **asked)
+            absent = api.call(method, filled(path), BODIES.get(name, ...), **asked)
             assert found.status_code == 404
             assert {**found.json, "request_id": ""} == {**absent.json, "request_id": ""}
 
 
-def test_lists_hold_nothing_of_another_organization(api, neighbour):
-    for path in ("/v1/credentials", "/v1/apis", "/v1/roles"):
-        text = api.call("GET", path).text
+def test_nobody_but_a_platform_admin_acts_in_another_organization(api, operations, neighbour, stranger):
+    for method, path, name, scopes in operations:
+        if not set(scopes) & PLATFORM:
+            for elsewhere in (NEIGHBOUR, NOBODYS["organization_id"], "org_", "x", "../x"):
+                headers = {"Tokenserver-Organization": elsewhere}
+                where = filled(path, **neighbour)
+                answer = api.call(method, where, BODIES.get(name, ...), token=stranger, headers=headers, if_match="*")
+                assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+
+
+def test_a_platform_admin_acts_in_another_organization(api, neighbour):
+    headers = {"Tokenserver-Organization": NEIGHBOUR}
+    read = api.call("GET", f"/v1/credentials/{neighbour['client_id']}", headers=headers)
+    assert read.json["name"] == "theirs"
+    made = api.call("POST", "/v1/credentials", {"name": "ours in theirs"}, headers=headers)
+    assert made.status_code == 201
+    assert api.call("GET", f"/v1/credentials/{made.json['client_id']}").status_code == 404
+    lines = map(json.loads, api.server.services.audit_trail.export())
+    line = next(line for line in lines if line["credential"] == made.json["client_id"])
+    assert (line["organization"], line["actor"]) == (NEIGHBOUR, f"credential:{api.server.installed.client_id}")
+
+
+def test_lists_hold_nothing_of_another_organization(api, neighbour, stranger):
+    for path in ("credentials", "apis", "roles", "organizations", "projects", "operators"):
+        text = api.call("GET", f"/v1/{path}", token=stranger).text
         assert not [found for found in neighbour.values() if found in text]
 
 
@@ -270,7 +332,7 @@ def test_names_are_taken_within_an_organization_only(api, neighbour):
 def test_an_id_that_cannot_be_is_not_there(refusing, operations, subject):
     for method, path, name, _ in operations:
         if "{" in path:
-            where = filled(path, subject, subject, subject)
+            where = filled(path, **dict.fromkeys(NOBODYS, subject))
             assert refusing.call(method, where, BODIES.get(name, ...), if_match="*").status_code == 404
 
 

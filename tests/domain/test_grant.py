@@ -24,7 +24,8 @@ from tests.support.credentials import (
 )
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Asked, Organization, Permit, choose_audience, choose_scopes, decide
+from tokenserver.domain.grant import Asked, Permit, choose_audience, choose_scopes, decide
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.errors import InvalidClient, InvalidScope, InvalidTarget, Refused, UnauthorizedClient
 

@@ -12,9 +12,9 @@ from app.store.catalogue import AlreadyThere
 from tests.support.workshop import NOW, REPORTS, SCOPES, at_once, failed, succeeded
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 
@@ -166,7 +166,7 @@ def test_a_role_belongs_to_an_api_that_is_there(workshop, catalogue):
 
 def test_another_organization_finds_nothing_of_ours(workshop, catalogue):
     with workshop.services.store.writing() as tx:
-        tx.organizations.add(Organization("org_theirs", "Theirs", Generation()), int(NOW) + 1)
+        tx.organizations.add(Organization("org_theirs", "Theirs", Generation(), created_at=int(NOW) + 1))
     theirs = replace(workshop.caller, organization_id="org_theirs")
     api, role = api_of(workshop), role_of(workshop)
     for attempt in (

@@ -315,10 +315,10 @@ def test_another_organization_may_not_use_our_catalogue(workshop, credentials, t
 def theirs(workshop):
     """An administrator of another organization, with every scope."""
     from tokenserver.domain.generation import Generation
-    from tokenserver.domain.grant import Organization
+    from tokenserver.domain.organizations import Organization
 
     with workshop.services.store.writing() as tx:
-        tx.organizations.add(Organization("org_theirs", "Theirs", Generation()), int(NOW) + 1)
+        tx.organizations.add(Organization("org_theirs", "Theirs", Generation(), created_at=int(NOW) + 1))
     return replace(workshop.caller, organization_id="org_theirs")
 
 

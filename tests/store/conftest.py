@@ -9,7 +9,7 @@ import pytest
 from app.store import Store
 from tests.support.workshop import Workshop, a_prepared_workshop
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
+from tokenserver.domain.organizations import Organization
 
 STRANGER = "org_stranger"
 
@@ -43,5 +43,5 @@ def ours(workshop) -> str:
 def theirs(store) -> str:
     """Another organization, which must neither see nor change anything of ours."""
     with store.writing() as tx:
-        tx.organizations.add(Organization(STRANGER, "Stranger", Generation()), 0)
+        tx.organizations.add(Organization(STRANGER, "Stranger", Generation()))
     return STRANGER

@@ -11,7 +11,7 @@ from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.domain.catalogue import Api, Kind, Scope
 from tokenserver.domain.credential import Credential, CredentialSecret
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 
 NOW = 1_800_000_000

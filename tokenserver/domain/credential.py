@@ -218,6 +218,16 @@ class Credential:
             return self._bumped(now, restrictions=new)
         return self._next(restrictions=new)
 
+    def placed(self, project: str | None, environment: str | None, now: float) -> Credential:
+        """In another project or environment: tokens that name the one it leaves end."""
+        if (project, environment) == (self.project, self.environment):
+            return self
+        self._refuse_final(now)
+        leaves = {(self.project, project), (self.environment, environment)}
+        if any(old is not None and old != new for old, new in leaves):
+            return self._bumped(now, project=project, environment=environment)
+        return self._next(project=project, environment=environment)
+
     def narrowed(self, new: Restrictions, now: float) -> Credential:
         """Under new terms that are known to take something away, as when a role or scope leaves the catalogue."""
         return self._bumped(now, restrictions=new)

@@ -16,19 +16,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
-from tokenserver.domain.generation import Generation
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Restrictions
 from tokenserver.errors import InvalidClient, InvalidScope, InvalidTarget, UnauthorizedClient
-
-
-@dataclass(frozen=True, slots=True)
-class Organization:
-    """A tenant; its generation works by the very same rule as a credential's."""
-
-    id: str
-    name: str
-    generation: Generation
-    suspended_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

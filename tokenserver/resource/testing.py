@@ -26,7 +26,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.domain.credential import Credential
-from tokenserver.domain.grant import Organization, Permit
+from tokenserver.domain.grant import Permit
+from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Restrictions
 from tokenserver.resource.fake_feed import WINDOW, FakeFeed
 from tokenserver.resource.fetching import Response

@@ -8,11 +8,23 @@ from __future__ import annotations
 from app.api.apis import ApiOperations
 from app.api.credentials import CredentialOperations
 from app.api.operation import Operation
+from app.api.operators import OperatorOperations
+from app.api.organizations import OrganizationOperations
 from app.api.roles import RoleOperations
-from app.api.table import apis, credentials, roles
+from app.api.table import apis, credentials, operators, organizations, roles
 
 
 def operations(
-    of_credentials: CredentialOperations, of_apis: ApiOperations, of_roles: RoleOperations
+    of_credentials: CredentialOperations,
+    of_apis: ApiOperations,
+    of_roles: RoleOperations,
+    of_organizations: OrganizationOperations,
+    of_operators: OperatorOperations,
 ) -> tuple[Operation, ...]:
-    return (*credentials.rows(of_credentials), *apis.rows(of_apis), *roles.rows(of_roles))
+    return (
+        *credentials.rows(of_credentials),
+        *apis.rows(of_apis),
+        *roles.rows(of_roles),
+        *organizations.rows(of_organizations),
+        *operators.rows(of_operators),
+    )

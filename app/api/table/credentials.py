@@ -12,12 +12,14 @@ _ONE = PATH + "/{client_id}"
 
 def rows(do: CredentialOperations) -> tuple[Operation, ...]:
     read, write = "credentials:read", "credentials:write"
+    own_read, own_write = "personal:read", "personal:write"
     return (
         Operation(
             name="createCredential",
             method="POST",
             path=PATH,
             scope=write,
+            own=own_write,
             handler=do.create,
             summary="Create a credential",
             description=(
@@ -36,6 +38,7 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             method="GET",
             path=PATH,
             scope=read,
+            own=own_read,
             handler=do.list,
             summary="List credentials",
             description="Newest first, with revoked and expired ones, without deleted ones.",
@@ -48,6 +51,7 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             method="GET",
             path=_ONE,
             scope=read,
+            own=own_read,
             handler=do.read,
             summary="Read a credential",
             description="With every secret it ever had, each by its hint, state and last use.",
@@ -59,6 +63,7 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             method="PATCH",
             path=_ONE,
             scope=write,
+            own=own_write,
             handler=do.update,
             summary="Change a credential",
             description=(
@@ -78,6 +83,7 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             method="DELETE",
             path=_ONE,
             scope=write,
+            own=own_write,
             handler=do.delete,
             summary="Delete a credential",
             description=(
@@ -182,6 +188,7 @@ def _action(**row: object) -> Operation:
     usual: dict[str, object] = {
         "method": "POST",
         "scope": "credentials:write",
+        "own": "personal:write",
         "takes": inputs.Nothing,
         "gives": outputs.Credential,
         "condition": Condition.OPTIONAL,

@@ -1,0 +1,123 @@
+"""Which operators are there, and what are they where? A membership is of one organization; a person may have many."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.store.models import MembershipRow, OperatorRow
+from app.store.rows import grants_text, membership_from, operator_from, roles_text
+from tokenserver.domain.operators import NO_RIGHTS, Member, Membership, Operator, OperatorRole, Rights, rights_of
+from tokenserver.errors import PreconditionFailed
+
+
+class OperatorStore:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def by_email(self, email: str) -> Operator | None:
+        row = self._session.scalars(select(OperatorRow).where(OperatorRow.email == email)).first()
+        return None if row is None else operator_from(row)
+
+    def get(self, operator_id: str) -> Operator | None:
+        row = self._session.get(OperatorRow, operator_id)
+        return None if row is None else operator_from(row)
+
+    def member(self, organization_id: str, operator_id: str) -> Member | None:
+        found = self._members(organization_id).where(OperatorRow.id == operator_id)
+        row = self._session.execute(found).first()
+        return None if row is None else (operator_from(row[0]), membership_from(row[1]))
+
+    def rights(self, organization_id: str, operator_id: str) -> Rights:
+        """What the operator holds there; of one who is no member, nothing."""
+        found = self.member(organization_id, operator_id)
+        if found is not None:
+            return rights_of(*found)
+        person = self.get(operator_id)
+        return NO_RIGHTS if person is None else rights_of(person, None)
+
+    def page(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Member]:
+        """Who has been a member for longest first; `after` is the place of the last one seen."""
+        query = self._members(organization_id)
+        if after is not None:
+            moment, operator_id = after
+            same = and_(MembershipRow.created_at == moment, MembershipRow.operator_id > operator_id)
+            query = query.where(or_(MembershipRow.created_at > moment, same))
+        query = query.order_by(MembershipRow.created_at, MembershipRow.operator_id).limit(limit)
+        return [(operator_from(person), membership_from(row)) for person, row in self._session.execute(query)]
+
+    def owners(self, organization_id: str) -> int:
+        """How many owners the organization has."""
+        return self._session.scalars(
+            select(func.count())
+            .select_from(MembershipRow)
+            .where(MembershipRow.organization_id == organization_id, MembershipRow.role == OperatorRole.OWNER.value)
+        ).one()
+
+    def first_email(self, organization_id: str) -> str | None:
+        """Of the operator who has been a member for longest."""
+        first = self.page(organization_id, None, 1)
+        return first[0][0].email if first else None
+
+    def add(self, operator: Operator) -> None:
+        self._session.add(
+            OperatorRow(
+                id=operator.id,
+                email=operator.email,
+                name=operator.name,
+                platform_admin=operator.platform_admin,
+                created_at=operator.created_at,
+            )
+        )
+        self._session.flush()
+
+    def save(self, operator: Operator) -> None:
+        row = self._session.get_one(OperatorRow, operator.id)
+        row.name, row.platform_admin = operator.name, operator.platform_admin
+        self._session.flush()
+
+    def add_member(self, organization_id: str, membership: Membership) -> None:
+        self._session.add(
+            MembershipRow(
+                organization_id=organization_id,
+                operator_id=membership.operator_id,
+                created_at=membership.created_at,
+                **_columns(membership),
+            )
+        )
+        self._session.flush()
+
+    def save_member(self, organization_id: str, membership: Membership, *, was: Membership) -> None:
+        row = self._session.get_one(MembershipRow, (organization_id, was.operator_id))
+        if row.version != was.version:
+            raise PreconditionFailed
+        for name, value in _columns(membership).items():
+            setattr(row, name, value)
+        self._session.flush()
+
+    def remove_member(self, organization_id: str, operator_id: str) -> None:
+        """The person stays known while a member anywhere, or a platform admin."""
+        self._session.delete(self._session.get_one(MembershipRow, (organization_id, operator_id)))
+        self._session.flush()
+        person = self._session.get_one(OperatorRow, operator_id)
+        elsewhere = select(MembershipRow.operator_id).where(MembershipRow.operator_id == operator_id).limit(1)
+        if not person.platform_admin and self._session.scalars(elsewhere).first() is None:
+            self._session.delete(person)
+            self._session.flush()
+
+    @staticmethod
+    def _members(organization_id: str) -> Select[OperatorRow, MembershipRow]:
+        return (
+            select(OperatorRow, MembershipRow)
+            .join(MembershipRow, MembershipRow.operator_id == OperatorRow.id)
+            .where(MembershipRow.organization_id == organization_id)
+        )
+
+
+def _columns(membership: Membership) -> dict[str, object]:
+    return {
+        "role": membership.role.value,
+        "roles": None if membership.roles is None else roles_text(membership.roles),
+        "grants": None if membership.grants is None else grants_text(membership.grants),
+        "version": membership.version,
+    }
