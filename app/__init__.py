@@ -14,6 +14,7 @@ from app.probes import Probes
 from app.services import Services
 from app.services.admission import Admission
 from app.services.audit_trail import AuditTrail
+from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
 from app.services.feed import Feed
@@ -57,6 +58,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         keys=keys,
         feed=feed,
         credentials=credentials,
+        bulk=Bulk(store, feed, credentials, clock),
         catalogue=catalogue,
         organizations=Organizations(store, feed, catalogue, clock),
         operators=Operators(store, feed, clock),
@@ -89,6 +91,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
         GenerationFeed(services.feed, Networks(services.store)),
         AdminApi(
             credentials=services.credentials,
+            bulk=services.bulk,
             catalogue=services.catalogue,
             organizations=services.organizations,
             operators=services.operators,

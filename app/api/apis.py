@@ -14,6 +14,7 @@ from app.settings import Settings
 from tokenserver.domain.catalogue import Api, Scope
 
 PATH = "/v1/apis"
+MOST_SHOWN = 1000
 
 
 class ApiOperations:
@@ -27,7 +28,7 @@ class ApiOperations:
         return Answer(api_shown(api), [("Location", f"{self._address}/{api.id}"), *etag(api.version)])
 
     def list(self, call: Call) -> Answer:
-        found = self._catalogue.list_apis(call.caller, call.page.after, call.page.limit + 1)
+        found = self._catalogue.list_apis(call.caller, call.page.after_moment, call.page.limit + 1)
         apis, cursor, headers = call.page.cut(found, lambda api: (api.created_at, api.id), self._address)
         return Answer(outputs.ApiList(items=[api_shown(api) for api in apis], next=cursor), headers)
 
@@ -41,6 +42,20 @@ class ApiOperations:
                 call.caller, call.subject, call.version, lambda api: changed(api, change), cascade=call.cascade
             )
         )
+
+    def preview(self, call: Call) -> Answer:
+        change: ApiChange = call.body
+        found = self._catalogue.preview_api(call.caller, call.subject, lambda api: changed(api, change))
+        effects = [
+            outputs.Effect(
+                client_id=effect.credential.client_id,
+                name=effect.credential.name,
+                gains=sorted(effect.gains),
+                loses=sorted(effect.loses),
+            )
+            for effect in found[:MOST_SHOWN]
+        ]
+        return Answer(outputs.Preview(count=len(found), credentials=effects))
 
     def delete(self, call: Call) -> Answer:
         self._catalogue.delete_api(call.caller, call.subject, call.version, cascade=call.cascade)

@@ -19,14 +19,16 @@ from app.api.openapi import described
 from app.api.operation import Answer, Call, Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
-from app.api.paging import Page, read_page
+from app.api.paging import read_page
 from app.api.reading import bearer, read_body
 from app.api.roles import RoleOperations
+from app.api.selecting import FILTERS, read_selection
 from app.api.subjects import ELSEWHERE, NOWHERE, SUBJECTS
 from app.api.table import operations
 from app.http import address_of, request_id_of, respond
 from app.services.admission import Admission, Wanted
 from app.services.audit import Caller
+from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
 from app.services.operators import Operators
@@ -42,6 +44,7 @@ class AdminApi:
         self,
         *,
         credentials: Credentials,
+        bulk: Bulk,
         catalogue: CatalogueService,
         organizations: Organizations,
         operators: Operators,
@@ -52,7 +55,7 @@ class AdminApi:
         self._admission = admission
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         self.table = operations(
-            CredentialOperations(credentials, settings, clock),
+            CredentialOperations(credentials, bulk, settings, clock),
             ApiOperations(catalogue, settings),
             RoleOperations(catalogue, settings),
             OrganizationOperations(organizations, settings),
@@ -99,12 +102,16 @@ def read_call(request: Request, operation: Operation, caller: Caller, ids: Mappi
     cascade = query.get("cascade", "false")
     if cascade not in {"true", "false"}:
         raise InvalidRequest("cascade is true or false.")
+    selects = {name: query[name] for name in FILTERS if name in query}
+    selection = read_selection(selects)
+    order = selection.order.value if "sort" in operation.query else ""
     return Call(
         caller=caller,
         ids=ids,
         body=None if operation.takes is None else read_body(request, operation.takes, operation.kinds),
         version=version,
-        page=read_page(query.get("limit"), query.get("cursor")) if "limit" in operation.query else Page(),
+        page=read_page(query.get("limit"), query.get("cursor"), order, selects),
+        selection=selection,
         cascade=cascade == "true",
     )
 

@@ -172,6 +172,32 @@ API_CHANGE: Example = {"name": "Example API"}
 
 API_CHANGED: Example = {**API, "name": "Example API", "version": 2}
 
+API_PREVIEW: Example = {
+    "scopes": [{"name": "reports:read", "access": "read"}, {"name": "people:read", "access": "read"}]
+}
+
+PREVIEW: Example = {
+    "count": 1,
+    "credentials": [{"client_id": _CLIENT_ID, "name": "nightly export", "gains": ["people:read"], "loses": []}],
+}
+
+BULK_CHANGE: Example = {"action": "disable", "filter": {"project": "billing"}, "dry_run": True}
+
+BULK_DONE: Example = {
+    "action": "disable",
+    "dry_run": True,
+    "count": 1,
+    "credentials": [
+        {
+            "client_id": _CLIENT_ID,
+            "changes": True,
+            "refusal": None,
+            "client_secret": None,
+            "grace_expires_at": None,
+        }
+    ],
+}
+
 ROLE_CREATION: Example = {"name": "cloud_admin", "description": "Manages the cloud account.", "audience": None}
 
 ROLE: Example = {

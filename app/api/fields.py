@@ -148,7 +148,9 @@ Email = Annotated[
 ]
 ProjectName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
 Environment = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
-OperatorId = Annotated[str, _long(1, LONGEST_NAME), Field(max_length=LONGEST_NAME)]
+_ID_HINT = "Must be an ID as it was given out."
+OperatorId = Annotated[str, _matching(is_name, _ID_HINT), _long(1, LONGEST_NAME)]
+ClientId = Annotated[str, _matching(is_name, _ID_HINT), _long(1, LONGEST_NAME)]
 RoleName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
 ScopeName = Annotated[str, _matching(is_name, _NAME_HINT), _long(1, LONGEST_NAME)]
 Audience = Annotated[str, _matching(is_audience, _AUDIENCE_HINT), _long(1, LONGEST_AUDIENCE)]

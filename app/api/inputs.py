@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.api.fields import (
     DEFAULT_GRACE,
@@ -16,6 +16,7 @@ from app.api.fields import (
     MOST_SCOPES,
     AllowedIps,
     Audience,
+    ClientId,
     Description,
     Email,
     Environment,
@@ -34,9 +35,12 @@ from app.api.fields import (
     refused,
     short,
 )
+from app.services.bulk import MOST_AT_ONCE, Action
 from tokenserver.domain import restrictions
 from tokenserver.domain.catalogue import Kind
+from tokenserver.domain.credential import Status
 from tokenserver.domain.restrictions import Access
+from tokenserver.domain.selection import Selection
 
 ABSENT: Any = None
 """What a missing member reads as; `given` tells it from a null that was sent, and no schema shows it as a default."""
@@ -144,6 +148,58 @@ class Rotation(Input):
 class Revocation(Input):
     reason: Reason = ""
     """Kept with the credential and in the audit log."""
+
+
+ClientIds = Annotated[list[ClientId], short(MOST_AT_ONCE), Field(min_length=1, max_length=MOST_AT_ONCE)]
+
+
+class BulkFilter(Input):
+    """As the parameters of the list of credentials; what is missing is any."""
+
+    status: Annotated[list[Annotated[Status, Field(strict=False)]], Field(min_length=1)] = ABSENT
+    q: Name = ABSENT
+    role: RoleName = ABSENT
+    owner: OperatorId = ABSENT
+    project: ProjectName = ABSENT
+    environment: Environment = ABSENT
+    created_by: Name = ABSENT
+    expires_before: Moment = ABSENT
+    unused_since: Moment = ABSENT
+
+    def value(self) -> Selection:
+        given = self.given()
+        return Selection(
+            statuses=frozenset(given["status"]) if "status" in given else None,
+            text=given.get("q"),
+            role=given.get("role"),
+            owner_id=given.get("owner"),
+            project=given.get("project"),
+            environment=given.get("environment"),
+            created_by=given.get("created_by"),
+            expires_before=given.get("expires_before"),
+            unused_since=given.get("unused_since"),
+        )
+
+
+class BulkChange(Input):
+    action: Annotated[Action, Field(strict=False)]
+    client_ids: ClientIds = ABSENT
+    """Which credentials; or else `filter`."""
+    filter: BulkFilter = ABSENT
+    reason: Reason = ""
+    """Of a revocation."""
+    grace_seconds: Grace = DEFAULT_GRACE
+    """Of a rotation."""
+    dry_run: bool = False
+    """Tell what would happen to each, and change nothing."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> BulkChange:
+        if len({"client_ids", "filter"} & self.given().keys()) != 1:
+            raise refused("Name either client_ids or filter.")
+        if "filter" in self.given() and not self.filter.given():
+            raise refused("The filter selects nothing in particular: name at least one member of it.")
+        return self
 
 
 class ScopeInput(Input):

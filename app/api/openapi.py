@@ -19,6 +19,7 @@ from app.api.outputs import Problem
 from app.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from app.api.subjects import ELSEWHERE, SUBJECTS
 from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.selection import Order
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -31,11 +32,31 @@ _QUERY: dict[str, Schema] = {
     },
     "cursor": {
         "description": "Where the page begins: `next` of the page before. Opaque.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,100}$"},
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{4,2000}$"},
     },
     "cascade": {
         "description": "Take it from every credential that holds it; their tokens that are out end.",
         "schema": {"type": "boolean", "default": False},
+    },
+}
+_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+_MOMENT: Schema = {"type": "string", "format": "date-time"}
+_QUERY |= {
+    "status": {
+        "description": "One status, or several separated by commas.",
+        "schema": {**_TEXT, "examples": ["active,expires_soon"]},
+    },
+    "q": {"description": "Text in the name, in whatever spelling; or a client ID.", "schema": _TEXT},
+    "role": {"description": "Holds this role.", "schema": _TEXT},
+    "owner": {"description": "Personal credentials of this operator.", "schema": _TEXT},
+    "project": {"description": "In this project.", "schema": _TEXT},
+    "environment": {"description": "In this environment.", "schema": _TEXT},
+    "created_by": {"description": "Made by this actor, as the credential shows it.", "schema": _TEXT},
+    "expires_before": {"description": "Expires, or has expired, before this moment.", "schema": _MOMENT},
+    "unused_since": {"description": "Older than this moment, and not used since.", "schema": _MOMENT},
+    "sort": {
+        "description": "By what, and with a hyphen backwards.",
+        "schema": {"type": "string", "enum": [order.value for order in Order], "default": Order.NEWEST.value},
     },
 }
 _HEADERS: dict[str, Schema] = {
@@ -189,7 +210,7 @@ def _responses(operation: Operation) -> Schema:
 def _success(operation: Operation) -> Schema:
     headers = ["X-Request-Id"]
     if operation.gives is not None:
-        headers.append("Link" if "cursor" in operation.query else "ETag")
+        headers += ["Link"] if "cursor" in operation.query else ["ETag"] if operation.versioned else []
     if operation.status == 201:
         headers.append("Location")
     described: Schema = {"description": "Done." if operation.gives is None else operation.summary, **_carrying(headers)}

@@ -13,6 +13,7 @@ from app.api.outputs import Output
 from app.api.paging import FIRST_PAGE, Page
 from app.http import Headers
 from app.services.audit import Caller
+from tokenserver.domain.selection import Selection
 
 PAGE = ("limit", "cursor")
 CASCADE = ("cascade",)
@@ -27,6 +28,7 @@ class Call:
     body: Any = None
     version: int | None = None
     page: Page = FIRST_PAGE
+    selection: Selection = field(default_factory=Selection)
     cascade: bool = False
 
     @property
@@ -46,7 +48,7 @@ class Answer:
 class Operation:
     """`takes` None: no body is read. `gives` None: the answer has none. `query`: the parameters of the URL.
 
-    `own` is the scope with which operators do the same with their personal credentials.
+    `versioned`: the answer, unless it is a list, has an ETag. `own` is the scope with which operators do the same with their personal credentials.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Operation:
     condition: Condition = Condition.IGNORED
     query: tuple[str, ...] = ()
     conflicts: bool = False
+    versioned: bool = True
     asked: Mapping[str, Any] | None = None
     answered: Mapping[str, Any] | None = None
 

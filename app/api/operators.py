@@ -34,7 +34,7 @@ class OperatorOperations:
         return Answer(shown(made), [("Location", f"{self._address}/{made[0].id}"), *etag(made[1].version)])
 
     def list(self, call: Call) -> Answer:
-        found = self._operators.list(call.caller, call.page.after, call.page.limit + 1)
+        found = self._operators.list(call.caller, call.page.after_moment, call.page.limit + 1)
         items, cursor, headers = call.page.cut(found, lambda m: (m[1].created_at, m[0].id), self._address)
         return Answer(outputs.OperatorList(items=[shown(item) for item in items], next=cursor), headers)
 

@@ -31,7 +31,7 @@ class OrganizationOperations:
         return Answer(shown(made), [("Location", f"{self._issuer}{PATH}/{made.id}"), *etag(made.version)])
 
     def list(self, call: Call) -> Answer:
-        found = self._organizations.list(call.caller, call.page.after, call.page.limit + 1)
+        found = self._organizations.list(call.caller, call.page.after_moment, call.page.limit + 1)
         items, cursor, headers = call.page.cut(found, lambda o: (o.created_at, o.id), self._issuer + PATH)
         return Answer(outputs.OrganizationList(items=[shown(item) for item in items], next=cursor), headers)
 
@@ -57,7 +57,7 @@ class OrganizationOperations:
         return Answer(project_shown(made), headers)
 
     def list_projects(self, call: Call) -> Answer:
-        found = self._organizations.list_projects(call.caller, call.page.after, call.page.limit + 1)
+        found = self._organizations.list_projects(call.caller, call.page.after_moment, call.page.limit + 1)
         items, cursor, headers = call.page.cut(found, lambda p: (p.created_at, p.id), self._issuer + PROJECTS)
         return Answer(outputs.ProjectList(items=[project_shown(item) for item in items], next=cursor), headers)
 

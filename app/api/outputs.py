@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.fields import MomentText
+from app.services.bulk import Action
 from tokenserver.domain.catalogue import Kind
 from tokenserver.domain.credential import SecretState, Status
 from tokenserver.domain.operators import OperatorRole
@@ -148,6 +149,42 @@ class ApiList(Output):
     """Oldest first."""
     next: str | None
     """The cursor of the next page; null on the last one."""
+
+
+class Effect(Output):
+    """What a change of an API's scopes means to one credential."""
+
+    client_id: str
+    name: str
+    gains: list[str]
+    loses: list[str]
+
+
+class Preview(Output):
+    count: int
+    """How many credentials would gain or lose a scope."""
+    credentials: list[Effect]
+    """The first 1,000 of them, in the order of client IDs."""
+
+
+class BulkOutcome(Output):
+    client_id: str
+    changes: bool
+    """Whether something changes: what is disabled already is not disabled twice."""
+    refusal: str | None
+    """The code of why it cannot be done; in a dry run only."""
+    client_secret: str | None = Field(repr=False)
+    """The new secret of a rotation, shown this once."""
+    grace_expires_at: MomentText | None
+
+
+class BulkDone(Output):
+    action: Action
+    dry_run: bool
+    count: int
+    """How many change."""
+    credentials: list[BulkOutcome]
+    """In the order of client IDs."""
 
 
 class Role(Output):

@@ -24,7 +24,7 @@ class RoleOperations:
         return Answer(role_shown(role), [("Location", f"{self._address}/{role.id}"), *etag(role.version)])
 
     def list(self, call: Call) -> Answer:
-        found = self._catalogue.list_roles(call.caller, call.page.after, call.page.limit + 1)
+        found = self._catalogue.list_roles(call.caller, call.page.after_moment, call.page.limit + 1)
         roles, cursor, headers = call.page.cut(found, lambda role: (role.created_at, role.id), self._address)
         return Answer(outputs.RoleList(items=[role_shown(role) for role in roles], next=cursor), headers)
 

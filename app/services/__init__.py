@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.services.audit_trail import AuditTrail
+from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
 from app.services.feed import Feed
@@ -28,6 +29,7 @@ class Services:
     keys: SigningKeys
     feed: Feed
     credentials: Credentials
+    bulk: Bulk
     catalogue: CatalogueService
     organizations: Organizations
     operators: Operators

@@ -62,6 +62,15 @@ class RoleDraft:
     audience: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What a change of an API's scopes means to a credential."""
+
+    credential: Credential
+    gains: frozenset[str]
+    loses: frozenset[str]
+
+
 class CatalogueService:
     def __init__(self, store: Store, feed: Feed, clock: Clock) -> None:
         self._store = store
@@ -114,6 +123,21 @@ class CatalogueService:
             tx.audit.append(caller.did(Event.API_UPDATED, now, api=api_id, changed=changed))
         self._feed.changed()
         return after
+
+    def preview_api(self, caller: Caller, api_id: str, edit: Callable[[Api], Api]) -> list[Gain]:
+        """Which credentials would gain or lose which scopes by `edit`; nothing changes. In the order of client IDs."""
+        with self._store.reading() as tx:
+            before = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
+            after, now = edit(before), self._clock()
+            found = []
+            for credential in tx.credentials.granted_at(caller.organization_id, before.audience):
+                if credential.status(now) in {Status.REVOKED, Status.EXPIRED}:
+                    continue
+                (grant,) = (g for g in credential.restrictions.grants if g.audience == before.audience)
+                has, will_have = grant.resolved(before), grant.resolved(after)
+                if has != will_have:
+                    found.append(Gain(credential, will_have - has, has - will_have))
+        return sorted(found, key=lambda gain: gain.credential.client_id)
 
     def delete_api(self, caller: Caller, api_id: str, version: int | None, *, cascade: bool = False) -> None:
         with changing(self._store, caller, self._clock) as (tx, now):

@@ -28,6 +28,7 @@ from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.organizations import Policy
 from tokenserver.domain.restrictions import Access, Restrictions
 from tokenserver.domain.secret import Pepper, Secret, digest, hint, new_client_id, new_secret
+from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import Conflict, Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
 
 _TRIES = 5
@@ -65,6 +66,10 @@ class CredentialView:
     now: float
 
 
+PlacedView = tuple[CredentialView, Place]
+"""With its place in the list."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewSecret:
     """A credential with a secret that is seen this once. `retiring` is the secret beside it, in a grace period."""
@@ -85,6 +90,8 @@ class Draft:
     project: str | None = None
     environment: str | None = None
     owner_id: str | None = None
+    expiry_is_ours: bool = False
+    """Whether nobody asked for this expiry, so that the organization's cap may bring it forward."""
 
 
 class Credentials:
@@ -101,6 +108,7 @@ class Credentials:
     def create_in(self, tx: Transaction, caller: Caller, draft: Draft, now: float) -> NewSecret:
         """`create` as a part of a larger transaction."""
         owner_id = caller.operator_id if caller.only_own else draft.owner_id
+        draft = _capped(tx, caller, draft, now)
         _refuse_unknown_terms(tx, caller, draft.restrictions, now)
         _refuse_unknown_place(tx, caller, draft.project)
         refuse_escalation(tx, caller, draft.restrictions)
@@ -128,13 +136,15 @@ class Credentials:
         tx.audit.append(caller.did(Event.CREDENTIAL_CREATED, now, client_id, changed=changes(blank, credential, now)))
         return NewSecret(CredentialView(credential, [(kept, None)], now), secret, kept.id)
 
-    def list(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[CredentialView]:
-        """Newest first, `limit` at most, after the place of the last one seen."""
+    def list(self, caller: Caller, selection: Selection, after: Place | None, limit: int) -> list[PlacedView]:
+        """What is selected, in its order; `limit` at most, after the place of the last one seen."""
         now = self._clock()
+        if caller.only_own:
+            selection = replace(selection, owner_id=caller.operator_id)
         with self._store.reading() as tx:
-            found = tx.credentials.page(caller.organization_id, after, limit)
-            histories = tx.credentials.secret_histories(found)
-        return [CredentialView(credential, histories[credential.client_id], now) for credential in found]
+            found = tx.credentials.page(caller.organization_id, selection, after, limit, now)
+            histories = tx.credentials.secret_histories([credential for credential, _ in found])
+        return [(CredentialView(c, histories[c.client_id], now), place) for c, place in found]
 
     def get(self, caller: Caller, client_id: str) -> CredentialView:
         with self._store.reading() as tx:
@@ -185,6 +195,17 @@ class Credentials:
         )
         retiring = view.credential.secret_in(SecretState.RETIRING, view.now)
         return NewSecret(view, secret, kept.id, retiring)
+
+    def rotated_in(
+        self, tx: Transaction, before: Credential, grace_seconds: int, now: float
+    ) -> tuple[Credential, NewSecret]:
+        """What `before` is after a rotation, unsaved, and its new secret: a part of a larger transaction."""
+        secret = new_secret()
+        kept = self._kept(before.client_id, secret, now)
+        after = before.rotated(kept, now, grace_seconds)
+        history = tx.credentials.secret_histories([before])[before.client_id]
+        view = CredentialView(after, [(kept, None), *history], now)
+        return after, NewSecret(view, secret, kept.id, after.secret_in(SecretState.RETIRING, now))
 
     def finish_rotation(self, caller: Caller, client_id: str, version: int | None = None) -> CredentialView:
         return self._change(
@@ -278,6 +299,13 @@ def save_changes(
 def _policy(tx: Transaction, caller: Caller) -> Policy:
     organization = tx.organizations.get(caller.organization_id)
     return Policy() if organization is None else organization.policy
+
+
+def _capped(tx: Transaction, caller: Caller, draft: Draft, now: float) -> Draft:
+    days, ends = _policy(tx, caller).longest_expiry_days, draft.restrictions.expires_at
+    if not draft.expiry_is_ours or days is None or ends is None or ends <= now + days * DAY:
+        return draft
+    return replace(draft, restrictions=replace(draft.restrictions, expires_at=int(now) + days * DAY))
 
 
 def _refuse_beyond_policy(tx: Transaction, caller: Caller, draft: Draft, now: float) -> None:

@@ -11,9 +11,11 @@ from sqlalchemy import Table, and_, bindparam, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow
-from app.store.rows import credential_columns, credential_from, secret_from, secret_row
+from app.store.rows import credential_columns, credential_from, name_key_of, secret_from, secret_row
+from app.store.selection import ordered, place_of, selected
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.restrictions import AllowedIPs
+from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
@@ -45,21 +47,26 @@ class CredentialStore:
         ).first()
         return None if row is None else self._values([row])[0]
 
-    def page(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Credential]:
-        """Newest first; `after` is the place of the last one seen."""
-        query = select(CredentialRow).where(
+    def page(
+        self, organization_id: str, selection: Selection, after: Place | None, limit: int, now: float
+    ) -> list[tuple[Credential, Place]]:
+        """What is selected, in its order; `after` is the place of the last one seen. Each with its own place."""
+        mine = select(CredentialRow).where(
             CredentialRow.organization_id == organization_id, CredentialRow.deleted_at.is_(None)
         )
-        if after is not None:
-            moment, client_id = after
-            query = query.where(
-                or_(
-                    CredentialRow.created_at < moment,
-                    and_(CredentialRow.created_at == moment, CredentialRow.client_id < client_id),
-                )
-            )
-        query = query.order_by(CredentialRow.created_at.desc(), CredentialRow.client_id.desc()).limit(limit)
-        return self._values(list(self._session.scalars(query)))
+        query = ordered(selected(mine, selection, now), selection.order, after).limit(limit)
+        rows = list(self._session.scalars(query))
+        keys = [row.name_key for row in rows]
+        return [(c, place_of(c, selection.order, key)) for c, key in zip(self._values(rows), keys, strict=True)]
+
+    def some(self, organization_id: str, client_ids: Sequence[str]) -> list[Credential]:
+        """Those of these that are there; in the order of client IDs."""
+        query = select(CredentialRow).where(
+            CredentialRow.organization_id == organization_id,
+            CredentialRow.deleted_at.is_(None),
+            CredentialRow.client_id.in_(client_ids),
+        )
+        return self._values(list(self._session.scalars(query.order_by(CredentialRow.client_id))))
 
     def holding_role(self, organization_id: str, role: str) -> list[Credential]:
         return [c for c in self._mentioning(organization_id, CredentialRow.roles, role) if role in c.restrictions.roles]
@@ -103,7 +110,7 @@ class CredentialStore:
         self._session.execute(
             update(CredentialRow)
             .where(CredentialRow.client_id == credential.client_id)
-            .values(name_key=None)
+            .values(name_key=name_key_of(credential, ended=True))
             .execution_options(synchronize_session=False)
         )
 

@@ -129,16 +129,20 @@ class RoleRow(Base):
     version: Mapped[int]
 
 
+_TELLING_STATUS = ("deleted_at", "revoked_at", "disabled_at", "expires_at")
+
+
 class CredentialRow(Base):
     """`roles`, `grants` and `allowed_ips` are JSON; a long list of ranges is `{"sha256": digest}` of a network list.
 
-    `name_key` is the name as it is compared; null once the credential has ended for good, so that the name is free.
+    `name_key` is the name as it is compared and sorted (see `rows.name_key_of`).
     `owner_id` is the operator whose personal credential it is.
     """
 
     __tablename__ = "credential"
     __table_args__ = (
-        Index(None, "organization_id", "created_at", "client_id"),
+        # Every status can be told from the index itself, so that a list by status reads no row that it does not show.
+        Index("ix_credential_listed", "organization_id", "created_at", "client_id", *_TELLING_STATUS),
         Index(None, "organization_id", "name_key", unique=True),
         Index(None, "owner_id"),
         _CLUSTERED,
@@ -147,7 +151,7 @@ class CredentialRow(Base):
     client_id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str]
-    name_key: Mapped[str | None]
+    name_key: Mapped[str]
     owner_id: Mapped[str | None]
     description: Mapped[str]
     project: Mapped[str | None]

@@ -110,7 +110,7 @@ def credential_columns(credential: Credential) -> dict[str, object]:
         "client_id": credential.client_id,
         "organization_id": credential.organization_id,
         "name": credential.name,
-        "name_key": name_key(credential.name) if _is_live(credential) else None,
+        "name_key": name_key_of(credential),
         "description": credential.description,
         "project": credential.project,
         "environment": credential.environment,
@@ -134,9 +134,13 @@ def credential_columns(credential: Credential) -> dict[str, object]:
     }
 
 
-def _is_live(credential: Credential) -> bool:
-    """Whether it keeps its name from others; one that has expired does until somebody wants the name."""
-    return credential.revoked_at is None and credential.deleted_at is None
+def name_key_of(credential: Credential, *, ended: bool = False) -> str:
+    """By which it is told from others and sorted among them. One that has ended for good gives its name away: its key
+    has the client ID behind a character that no name can hold. One that has expired does when somebody wants the name.
+    """
+    key = name_key(credential.name)
+    ended = ended or credential.revoked_at is not None or credential.deleted_at is not None
+    return f"{key}\x1f{credential.client_id}" if ended else key
 
 
 def secret_from(row: CredentialSecretRow) -> CredentialSecret:

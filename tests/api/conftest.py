@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -36,3 +39,14 @@ def refusing(installed, contract, tmp_path_factory) -> Iterator[Api]:
         api = Api(server, contract)
         api.catalogue()
         yield api
+
+
+@pytest.fixture
+def claims_of():
+    """What a token says, read without a check."""
+
+    def read(token: str) -> Any:
+        payload = token.split(".")[1]
+        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+    return read

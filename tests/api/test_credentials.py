@@ -244,7 +244,7 @@ def test_a_change_without_members_changes_nothing(api):
     assert api.change(made["client_id"])["version"] == 1
 
 
-@pytest.mark.parametrize("member", ["client_id", "status", "generation", "secrets", "version", "project"])
+@pytest.mark.parametrize("member", ["client_id", "status", "generation", "secrets", "version", "owner"])
 def test_what_the_server_decides_cannot_be_written(refusing, member):
     admin = refusing.read(refusing.server.installed.client_id)
     assert refusing.pointers("PATCH", path_of(admin), {member: admin[member]}, if_match="*") == [""]

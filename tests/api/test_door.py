@@ -26,6 +26,8 @@ BODIES = {
     "changeApi": {"name": "x"},
     "createRole": {"name": "x"},
     "changeRole": {"description": "x"},
+    "changeManyCredentials": {"action": "disable", "client_ids": ["x"], "dry_run": True},
+    "previewApiChange": {"name": "x"},
     "createOrganization": {"name": "x"},
     "changeOrganization": {"name": "x"},
     "createProject": {"name": "x"},

@@ -24,7 +24,17 @@ SOME = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-MODELS = (inputs.CredentialCreation, inputs.GrantInput, inputs.ScopeInput, inputs.Rotation, inputs.Revocation)
+MODELS = (
+    inputs.CredentialCreation,
+    inputs.GrantInput,
+    inputs.ScopeInput,
+    inputs.Rotation,
+    inputs.Revocation,
+    inputs.OrganizationCreation,
+    inputs.OperatorCreation,
+    inputs.BulkChange,
+    inputs.BulkFilter,
+)
 MEMBERS = sorted({name for model in MODELS for name in model.model_fields} | {"audience"})
 SENSIBLE = [
     REPORTS,
@@ -73,6 +83,17 @@ OPERATIONS = [
     ("PATCH", "/v1/apis/{api_id}"),
     ("POST", "/v1/roles"),
     ("PATCH", "/v1/roles/{role_id}"),
+    ("POST", "/v1/bulk/credentials"),
+    ("POST", "/v1/apis/{api_id}/preview"),
+    ("POST", "/v1/organizations"),
+    ("PATCH", "/v1/organizations/{organization_id}"),
+    ("POST", "/v1/organizations/{organization_id}/suspend"),
+    ("POST", "/v1/organizations/{organization_id}/resume"),
+    ("POST", "/v1/organizations/{organization_id}/end-everything"),
+    ("POST", "/v1/projects"),
+    ("PATCH", "/v1/projects/{project_id}"),
+    ("POST", "/v1/operators"),
+    ("PATCH", "/v1/operators/{operator_id}"),
 ]
 
 
@@ -93,6 +114,9 @@ def fill(refusing):
         "client_id": refusing.credential()["client_id"],
         "api_id": refusing.only_api()["id"],
         "role_id": refusing.ok("GET", "/v1/roles")["items"][0]["id"],
+        "organization_id": refusing.ok("POST", "/v1/organizations", {"name": "Another"})["id"],
+        "project_id": refusing.ok("POST", "/v1/projects", {"name": "a_project"})["id"],
+        "operator_id": refusing.ok("POST", "/v1/operators", {"email": "x@example.com", "role": "member"})["id"],
     }
     return lambda path: path.format(**subjects)
 
@@ -120,7 +144,11 @@ def test_any_bytes_are_taken_or_refused_in_our_words(refusing, fill, method, pat
     method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "TRACE", "BREW"]),
     before=st.sampled_from(["/v1/credentials/", "/v1/apis/", "/v1/roles/", "/v1/", "/", "/oauth/", "/.well-known/"]),
     place=st.text(st.characters(codec="utf-8"), min_size=1, max_size=30),
-    query=st.dictionaries(st.sampled_from(["limit", "cursor", "cascade", "x"]), st.text(max_size=20), max_size=3),
+    query=st.dictionaries(
+        st.sampled_from(["limit", "cursor", "cascade", "status", "q", "sort", "unused_since", "x"]),
+        st.text(max_size=20),
+        max_size=3,
+    ),
 )
 @settings(SOME, max_examples=150)
 def test_any_path_and_query_are_answered_in_our_words(refusing, method, before, place, query):

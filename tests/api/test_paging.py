@@ -93,12 +93,17 @@ TAMPERED = {
     "not of ours": "AAAA",
     "padded": cursor_at((1, "x")) + "=",
     "bits to spare": cursor_at((1, "ab"))[:-1] + "B",
-    "a place without ID": unread("5."),
-    "a negative moment": unread("-5.x"),
-    "a moment beyond all bounds": unread("9" * 60 + ".x"),
-    "an ID with a NUL": unread("5.a\0b"),
-    "an ID with a quotation mark": unread("5.a'b"),
-    "too long": "A" * 101,
+    "a place without ID": unread('["",5,""]'),
+    "a negative moment": unread('["",-5,"x"]'),
+    "a moment beyond all bounds": unread('["",' + "9" * 60 + ',"x"]'),
+    "an ID with a NUL": unread('["",5,"a\\u0000b"]'),
+    "an ID with a quotation mark": unread('["",5,"a\'b"]'),
+    "text where a moment belongs": unread('["","5","x"]'),
+    "true where a moment belongs": unread('["",true,"x"]'),
+    "of a list in another order": cursor_at(("a", "x"), "name"),
+    "no list": unread('{"a":1}'),
+    "nested": unread("[" * 900),
+    "too long": "A" * 2001,
 }
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import ClassVar
 
 import pytest
 
+from app.store.models import LastUseRow
 from tests.support import credentials as made_up
 from tests.support.workshop import allowed, at_once, failed, many_ranges, succeeded
-from tokenserver.domain.credential import SecretState
+from tokenserver.domain.credential import EXPIRES_SOON, SecretState, Status, name_key
 from tokenserver.domain.generation import LARGEST, Generation
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.domain.secret import new_client_id
+from tokenserver.domain.selection import Order, Selection
 from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
@@ -192,11 +195,11 @@ class CredentialStoreConformance:
         remember(store, made_up.credential(organization_id=ours, restrictions=terms))
         with store.reading() as tx:
             assert tx.credentials.get(theirs, made_up.CLIENT_ID) is None
-            assert tx.credentials.page(theirs, None, 10) == []
+            assert tx.credentials.page(theirs, Selection(), None, 10, made_up.NOW) == []
             assert tx.credentials.holding_role(theirs, "auditor") == []
             assert tx.credentials.granted_at(theirs, made_up.REPORTS) == []
             assert tx.credentials.get(ours, made_up.CLIENT_ID) is not None
-            assert len(tx.credentials.page(ours, None, 10)) == 1
+            assert len(tx.credentials.page(ours, Selection(), None, 10, made_up.NOW)) == 1
             assert len(tx.credentials.holding_role(ours, "auditor")) == 1
             assert len(tx.credentials.granted_at(ours, made_up.REPORTS)) == 1
 
@@ -215,7 +218,9 @@ class CredentialStoreConformance:
         assert recall(store, ours, revoked.client_id) is not None
         assert recall(store, ours, deleted.client_id) is None
         with store.reading() as tx:
-            assert [credential.client_id for credential in tx.credentials.page(ours, None, 10)] == [revoked.client_id]
+            assert [c.client_id for c, _ in tx.credentials.page(ours, Selection(), None, 10, made_up.NOW)] == [
+                revoked.client_id
+            ]
 
     def test_paging_gives_each_credential_once_newest_first(self, store, ours):
         """Also where many were made within one second."""
@@ -224,14 +229,99 @@ class CredentialStoreConformance:
         seen, after = [], None
         while True:
             with store.reading() as tx:
-                page = tx.credentials.page(ours, after, 3)
+                page = tx.credentials.page(ours, Selection(), after, 3, made_up.NOW)
             if not page:
                 break
-            seen += page
-            after = (page[-1].created_at, page[-1].client_id)
+            seen += [credential for credential, _ in page]
+            after = page[-1][1]
         places = [(credential.created_at, credential.client_id) for credential in seen]
         assert len(seen) == 11
         assert places == sorted(places, reverse=True)
+
+    @pytest.mark.parametrize("order", Order)
+    def test_paging_gives_each_credential_once_in_every_order_the_ended_ones_too(self, store, ours, order):
+        made = [
+            replace(c, created_at=made_up.NOW + n // 4, name=f"{'aB'[n % 2]} {n}")
+            for n, c in enumerate(numbered(11, ours))
+        ]
+        made = [c.revoked(made_up.NOW, "") if n % 3 == 0 else c for n, c in enumerate(made)]
+        made.append(replace(made[3], client_id=new_client_id(), revoked_at=None, secrets=()))  # the name was given away
+        remember(store, *made)
+        seen, after = [], None
+        with store.reading() as tx:
+            while page := tx.credentials.page(ours, Selection(order=order), after, 3, made_up.NOW):
+                seen += [credential for credential, _ in page]
+                after = page[-1][1]
+        assert sorted(c.client_id for c in seen) == sorted(c.client_id for c in made)
+        by_name = order in {Order.NAME, Order.NAME_BACKWARDS}
+        keys = [name_key(c.name) if by_name else c.created_at for c in seen]
+        assert keys == sorted(keys, reverse=order.value.startswith("-"))
+
+    def test_a_list_by_status_shows_what_the_rule_says(self, store, ours):
+        """The rule is `Credential.status`; SQL says it a second time, and must agree at every moment."""
+        soon = made_up.NOW + EXPIRES_SOON
+        ends = (None, made_up.NOW - 1, made_up.NOW, made_up.NOW + 1, soon, soon + 1)
+        ways = list(product(ends, (None, made_up.NOW - 5), (None, made_up.NOW - 9)))
+        made = [
+            replace(c, disabled_at=disabled, revoked_at=revoked, restrictions=replace(c.restrictions, expires_at=end))
+            for c, (end, disabled, revoked) in zip(numbered(len(ways), ours), ways, strict=True)
+        ]
+        remember(store, *made)
+        with store.reading() as tx:
+            for now in (made_up.NOW - 2, made_up.NOW, made_up.NOW + 0.5, made_up.NOW + 1, made_up.NOW + 2):
+                for status in Status:
+                    found = tx.credentials.page(ours, Selection(frozenset({status})), None, 100, now)
+                    assert {c.client_id for c, _ in found} == {c.client_id for c in made if c.status(now) is status}
+
+    def test_filters_are_all_kept_at_once(self, store, ours):
+        plain = numbered(6, ours)
+        made = [
+            replace(plain[0], name="Nightly ＥＸＰＯＲＴ", project="billing", environment="production"),
+            replace(plain[1], name="nightly import", project="billing", owner_id="op_1"),
+            replace(plain[2], name="50% off", environment="production", created_by="operator:op_1"),
+            replace(plain[3], name="snake_case"),
+            replace(plain[4], restrictions=replace(plain[4].restrictions, roles=frozenset({"auditor"}))),
+            replace(plain[5], restrictions=replace(plain[5].restrictions, expires_at=made_up.NOW + 5)),
+        ]
+        remember(store, *made)
+        wanted = {
+            Selection(text="EXPORT"): {0},
+            Selection(text="nightly"): {0, 1},
+            Selection(text="%"): {2},
+            Selection(text="e_c"): {3},
+            Selection(text=made[3].client_id): {3},
+            Selection(project="billing"): {0, 1},
+            Selection(project="billing", environment="production"): {0},
+            Selection(owner_id="op_1"): {1},
+            Selection(created_by="operator:op_1"): {2},
+            Selection(role="auditor"): {4},
+            Selection(expires_before=made_up.NOW + 6): {5},
+            Selection(text="nothing of the kind"): set(),
+        }
+        with store.reading() as tx:
+            for selection, places in wanted.items():
+                found = tx.credentials.page(ours, selection, None, 10, made_up.NOW)
+                assert {c.client_id for c, _ in found} == {made[place].client_id for place in places}, selection
+
+    def test_unused_since_means_neither_made_nor_used_since(self, store, ours):
+        old, young = (replace(c, created_at=created) for c, created in zip(numbered(2, ours), (10, 100), strict=True))
+        used = replace(numbered(1, ours)[0], client_id=new_client_id(), name="used", created_at=10)
+        used = replace(used, secrets=(made_up.secret("used"),))
+        remember(store, replace(old, secrets=()), replace(young, secrets=()), used)
+        with store.writing() as tx:
+            tx.session.add(LastUseRow(secret_id=used.secrets[0].id, at=60, address=""))
+        with store.reading() as tx:
+            for since, found in ((50, {old.client_id}), (61, {old.client_id, used.client_id}), (5, set())):
+                page = tx.credentials.page(ours, Selection(unused_since=since), None, 10, made_up.NOW)
+                assert {c.client_id for c, _ in page} == found
+
+    def test_a_name_is_kept_from_others_until_its_credential_has_ended(self, store, ours, credential):
+        remember(store, credential)
+        with store.writing() as tx:
+            assert tx.credentials.named(ours, "  NIGHTLY   export ".strip()).client_id == credential.client_id
+            assert tx.credentials.named("org_elsewhere", credential.name) is None
+            tx.credentials.free_name(credential)
+            assert tx.credentials.named(ours, credential.name) is None
 
     NAMES: ClassVar = {
         "an underscore is no wildcard": ("cloud_admin", "cloudXadmin"),

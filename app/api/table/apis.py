@@ -71,6 +71,23 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             answered=examples.API_CHANGED,
         ),
         Operation(
+            name="previewApiChange",
+            method="POST",
+            path=_ONE + "/preview",
+            scope=write,
+            handler=do.preview,
+            summary="Preview a change of an API",
+            description=(
+                "Which credentials would gain or lose which scopes, by `all_read` and `all_read_write` or because a"
+                " scope goes. Nothing changes."
+            ),
+            takes=inputs.ApiChange,
+            gives=outputs.Preview,
+            versioned=False,
+            asked=examples.API_PREVIEW,
+            answered=examples.PREVIEW,
+        ),
+        Operation(
             name="deleteApi",
             method="DELETE",
             path=_ONE,

@@ -6,6 +6,7 @@ from app.api import examples, inputs, outputs
 from app.api.conditions import Condition
 from app.api.credentials import PATH, CredentialOperations
 from app.api.operation import PAGE, Operation
+from app.api.selecting import FILTERS
 
 _ONE = PATH + "/{client_id}"
 
@@ -41,10 +42,28 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             own=own_read,
             handler=do.list,
             summary="List credentials",
-            description="Newest first, with revoked and expired ones, without deleted ones.",
+            description="Newest first unless asked otherwise; with revoked and expired ones, without deleted ones.",
             gives=outputs.CredentialList,
-            query=PAGE,
+            query=(*FILTERS, *PAGE),
             answered=examples.CREDENTIALS,
+        ),
+        Operation(
+            name="changeManyCredentials",
+            method="POST",
+            path="/v1/bulk/credentials",
+            scope=write,
+            handler=do.change_many,
+            summary="Disable, revoke or rotate many credentials",
+            description=(
+                "All of them in one transaction, or none; `dry_run` tells what would happen to each. At most 1,000 at a"
+                " time. 409: it cannot be done to some of them, or too many are selected."
+            ),
+            takes=inputs.BulkChange,
+            gives=outputs.BulkDone,
+            versioned=False,
+            conflicts=True,
+            asked=examples.BULK_CHANGE,
+            answered=examples.BULK_DONE,
         ),
         Operation(
             name="readCredential",

@@ -57,13 +57,16 @@ def upgrade() -> None:
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_lease"),
     )
-    op.add_column("credential", sa.Column("name_key", sa.Text(), nullable=True))
+    _add_filled("credential", sa.Column("name_key", sa.Text(), nullable=False), sa.text("''"))
     op.add_column("credential", sa.Column("owner_id", sa.Text(), nullable=True))
     _name_keys()
     op.create_index(
         "ix_credential_organization_id_name_key", "credential", ["organization_id", "name_key"], unique=True
     )
     op.create_index("ix_credential_owner_id", "credential", ["owner_id"])
+    op.drop_index("ix_credential_organization_id_created_at_client_id", "credential")
+    listed = ["created_at", "client_id", "deleted_at", "revoked_at", "disabled_at", "expires_at"]
+    op.create_index("ix_credential_listed", "credential", ["organization_id", *listed])
 
 
 def _operators() -> None:
@@ -106,15 +109,13 @@ def _name_keys() -> None:
     columns = ("client_id", "organization_id", "name", "name_key", "revoked_at", "deleted_at", "created_at")
     credential = sa.table("credential", *map(sa.column, columns))
     connection = op.get_bind()
-    alive = sa.select(credential.c.client_id, credential.c.organization_id, credential.c.name).where(
-        credential.c.deleted_at.is_(None), credential.c.revoked_at.is_(None)
-    )
+    all_there_are = sa.select(*(credential.c[name] for name in columns)).order_by(credential.c.created_at.desc())
     taken: set[tuple[str, str]] = set()
     keyed = []
-    for client_id, organization_id, name in connection.execute(alive.order_by(credential.c.created_at.desc())):
+    for client_id, organization_id, name, _, revoked_at, deleted_at, _ in connection.execute(all_there_are).all():
         key = name_key(name)
-        if (organization_id, key) in taken:
-            key = f"{key} {client_id}"
+        if revoked_at is not None or deleted_at is not None or (organization_id, key) in taken:
+            key = f"{key}\x1f{client_id}"
         taken.add((organization_id, key))
         keyed.append({"of": client_id, "key": key})
     write = credential.update().where(credential.c.client_id == sa.bindparam("of")).values(name_key=sa.bindparam("key"))
