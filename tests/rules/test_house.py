@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("tokenserver", "app")
 
-SDK = ("tokenserver.resource", "tokenserver.resource.wsgi", "tokenserver.resource.asgi")
+SDK = ("tokenserver.resource", "tokenserver.resource.wsgi", "tokenserver.resource.asgi", "tokenserver.client")
 OF_THE_SERVER = ("flask", "werkzeug", "sqlalchemy", "authlib", "redis", "pydantic", "click", "structlog")
 OF_THE_WHEEL = {"tokenserver", "jwt", "cryptography"}
 ADAPTERS = {  # the one file that may know a framework, and which
@@ -34,6 +34,8 @@ ADAPTERS = {  # the one file that may know a framework, and which
     "resource/django.py": {"django"},
     "client/requests.py": {"requests"},
     "client/httpx.py": {"httpx"},
+    "client/httpx2.py": {"httpx2"},
+    "client/aiohttp.py": {"aiohttp"},
 }
 
 # Written so that no line here matches its own pattern.
