@@ -9,24 +9,21 @@ from typing import Any
 from app.api import outputs
 from app.api.conditions import etag
 from app.api.fields import a_year_after, moment_text
-from app.api.inputs import BulkChange, CredentialChange, CredentialCreation
+from app.api.inputs import CredentialChange, CredentialCreation
 from app.api.operation import Answer, Call
-from app.services.bulk import Bulk, Outcome, Task
 from app.services.credentials import Credentials, CredentialView, Draft, NewSecret
 from app.settings import Settings
 from tokenserver.clock import Clock, rfc3339
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
 from tokenserver.domain.restrictions import Restrictions
-from tokenserver.domain.selection import Selection
 
 PATH = "/v1/credentials"
 _FINAL = {Status.REVOKED, Status.EXPIRED}
 
 
 class CredentialOperations:
-    def __init__(self, credentials: Credentials, bulk: Bulk, settings: Settings, clock: Clock) -> None:
+    def __init__(self, credentials: Credentials, settings: Settings, clock: Clock) -> None:
         self._credentials = credentials
-        self._bulk = bulk
         self._address = settings.issuer + PATH
         self._token_lifetime = settings.token_lifetime
         self._clock = clock
@@ -87,22 +84,6 @@ class CredentialOperations:
 
     def revoke(self, call: Call) -> Answer:
         return _answer(self._credentials.revoke(call.caller, call.subject, call.body.reason, call.version))
-
-    def change_many(self, call: Call) -> Answer:
-        asked: BulkChange = call.body
-        named = "client_ids" in asked.given()
-        task = Task(
-            action=asked.action,
-            client_ids=tuple(asked.client_ids) if named else None,
-            selection=Selection() if named else asked.filter.value(),
-            reason=asked.reason,
-            grace_seconds=asked.grace_seconds,
-            dry_run=asked.dry_run,
-        )
-        outcomes = self._bulk.apply(call.caller, task)
-        shown = [_outcome_shown(outcome) for outcome in outcomes]
-        count = sum(outcome.changes for outcome in outcomes)
-        return Answer(outputs.BulkDone(action=task.action, dry_run=task.dry_run, count=count, credentials=shown))
 
     def _draft(self, asked: CredentialCreation) -> Draft:
         """Missing is not null: an expiry that is not mentioned is twelve months away."""
@@ -166,18 +147,6 @@ def credential_shown(view: CredentialView) -> outputs.Credential:
         last_used_at=None if last is None else moment_text(last.at),
         last_used_from=None if last is None else last.address,
         version=credential.version,
-    )
-
-
-def _outcome_shown(outcome: Outcome) -> outputs.BulkOutcome:
-    made = outcome.made
-    ends = None if made is None or made.retiring is None else made.retiring.expires_at
-    return outputs.BulkOutcome(
-        client_id=outcome.client_id,
-        changes=outcome.changes,
-        refusal=outcome.refusal,
-        client_secret=None if made is None else made.secret.reveal(),
-        grace_expires_at=rfc3339(ends),
     )
 
 

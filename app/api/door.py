@@ -13,6 +13,7 @@ from typing import Any
 from flask import Flask, Request, Response, request
 
 from app.api.apis import ApiOperations
+from app.api.bulk import BulkOperations
 from app.api.conditions import expected_version
 from app.api.credentials import CredentialOperations
 from app.api.openapi import described
@@ -55,7 +56,8 @@ class AdminApi:
         self._admission = admission
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         self.table = operations(
-            CredentialOperations(credentials, bulk, settings, clock),
+            CredentialOperations(credentials, settings, clock),
+            BulkOperations(bulk),
             ApiOperations(catalogue, settings),
             RoleOperations(catalogue, settings),
             OrganizationOperations(organizations, settings),

@@ -48,7 +48,8 @@ class Answer:
 class Operation:
     """`takes` None: no body is read. `gives` None: the answer has none. `query`: the parameters of the URL.
 
-    `versioned`: the answer, unless it is a list, has an ETag. `own` is the scope with which operators do the same with their personal credentials.
+    `own` is the scope with which operators do the same with their personal credentials. `versioned`: the answer has an
+    ETag, unless it is a list.
     """
 
     name: str

@@ -134,3 +134,27 @@ def test_the_servers_own_api_cannot_be_changed(api):
     assert problem["code"] == "belongs_to_the_server"
     assert api.problem(409, "DELETE", f"{path_of(own)}?cascade=true")["code"] == "belongs_to_the_server"
     assert api.problem(409, "POST", "/v1/apis", {"audience": own["audience"], "name": "Mine"})
+
+
+# --- what a new scope means -----------------------------------------------------------------------------------------
+
+
+def test_a_preview_names_who_gains_and_who_loses_and_changes_nothing(stocked):
+    reader = stocked.credential(grants=[{"audience": REPORTS, "access": "all_read"}])
+    writer = stocked.credential(grants=[{"audience": REPORTS, "access": "custom", "scopes": ["reports:write"]}])
+    stocked.credential(grants=[{"audience": REPORTS, "access": "custom", "scopes": ["reports:read"]}])
+    before = stocked.only_api()
+    kept = [scope for scope in before["scopes"] if scope["name"] != "reports:write"]
+    change = {"scopes": [*kept, {"name": "figures:read", "access": "read"}]}
+    told = stocked.ok("POST", f"/v1/apis/{before['id']}/preview", change)
+    found = {item["client_id"]: (item["gains"], item["loses"]) for item in told["credentials"]}
+    assert found == {reader["client_id"]: (["figures:read"], []), writer["client_id"]: ([], ["reports:write"])}
+    assert told["count"] == 2
+    assert stocked.only_api() == before
+
+
+def test_a_sensitive_scope_is_gained_by_nobody(stocked):
+    stocked.credential(grants=[{"audience": REPORTS, "access": "all_read_write"}])
+    before = stocked.only_api()
+    change = {"scopes": [*before["scopes"], {"name": "salaries:read", "access": "read", "sensitive": True}]}
+    assert stocked.ok("POST", f"/v1/apis/{before['id']}/preview", change) == {"count": 0, "credentials": []}

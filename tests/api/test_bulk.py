@@ -1,4 +1,4 @@
-"""Many at once: all of them or none, and told beforehand; and what a change of an API's scopes would mean to whom."""
+"""Many at once: all of them or none, and told beforehand."""
 
 from __future__ import annotations
 
@@ -89,27 +89,3 @@ def test_of_another_organization_nothing_is_found(api):
 )
 def test_what_is_not_said_clearly_is_refused(refusing, body, pointer):
     assert refusing.pointers("POST", BULK, body) == [pointer]
-
-
-# --- what a new scope means -----------------------------------------------------------------------------------------
-
-
-def test_a_preview_names_who_gains_and_who_loses_and_changes_nothing(stocked):
-    reader = stocked.credential(grants=[{"audience": REPORTS, "access": "all_read"}])
-    writer = stocked.credential(grants=[{"audience": REPORTS, "access": "custom", "scopes": ["reports:write"]}])
-    stocked.credential(grants=[{"audience": REPORTS, "access": "custom", "scopes": ["reports:read"]}])
-    before = stocked.only_api()
-    kept = [scope for scope in before["scopes"] if scope["name"] != "reports:write"]
-    change = {"scopes": [*kept, {"name": "figures:read", "access": "read"}]}
-    told = stocked.ok("POST", f"/v1/apis/{before['id']}/preview", change)
-    found = {item["client_id"]: (item["gains"], item["loses"]) for item in told["credentials"]}
-    assert found == {reader["client_id"]: (["figures:read"], []), writer["client_id"]: ([], ["reports:write"])}
-    assert told["count"] == 2
-    assert stocked.only_api() == before
-
-
-def test_a_sensitive_scope_is_gained_by_nobody(stocked):
-    stocked.credential(grants=[{"audience": REPORTS, "access": "all_read_write"}])
-    before = stocked.only_api()
-    change = {"scopes": [*before["scopes"], {"name": "salaries:read", "access": "read", "sensitive": True}]}
-    assert stocked.ok("POST", f"/v1/apis/{before['id']}/preview", change) == {"count": 0, "credentials": []}

@@ -1,6 +1,8 @@
-"""Operators: what each role may do, that nobody grants more than they hold, and what becomes of personal credentials."""
+"""Operators: what each role may do, that nobody grants more than they hold, and what happens to what they leave."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -139,7 +141,7 @@ def test_the_tokens_of_a_personal_credential_carry_what_is_left_to_its_owner(sto
 def test_an_operator_who_is_given_more_is_not_disturbed(stocked):
     person = Person(stocked, "member", roles=["auditor"], grants=[READ_REPORTS])
     token = person.token
-    stocked.ok("PATCH", person.path, {"role": "auditor", "roles": None, "grants": None}, if_match="*")
+    stocked.ok("PATCH", person.path, {"role": "admin", "roles": None, "grants": None}, if_match="*")
     assert stocked.ok("GET", "/v1/credentials", token=token)
 
 
@@ -204,3 +206,27 @@ def test_bounds_name_what_is_there(refusing):
     assert refusing.pointers("POST", "/v1/operators", body) == ["/roles", "/grants/0/audience"]
     assert refusing.pointers("POST", "/v1/operators", {"email": "x@example.com", "role": "king"}) == ["/role"]
     assert refusing.pointers("POST", "/v1/credentials", {"name": "x", "owner": "op_" + "0" * 16}) == ["/owner"]
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
+
+
+def printed(document):
+    """The two tables of docs/permissions.md."""
+    lines = ["| Permission | " + " | ".join(role.value for role in OperatorRole) + " |", "| --- |" + " :-: |" * 5]
+    for scope in ADMIN_SCOPES:
+        marks = ("yes" if scope.name in PERMISSIONS[role] else "" for role in OperatorRole)
+        lines.append(f"| `{scope.name}` | " + " | ".join(marks) + " |")
+    lines += ["", "| Operation | Needs |", "| --- | --- |"]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            needs = " or ".join(f"`{scope}`" for way in operation["security"] for scope in way["oauth2"])
+            lines.append(f"| {operation['summary']} (`{method.upper()} {path}`) | {needs} |")
+    return "\n".join(lines)
+
+
+def test_the_page_of_permissions_is_what_the_code_says(contract):
+    told = PAGE.read_text(encoding="utf-8").partition("<!-- printed -->\n")[2].partition("\n<!-- /printed -->")[0]
+    assert told == printed(contract.document), f"it should be:\n{printed(contract.document)}"

@@ -20,6 +20,9 @@ from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
 
+WIDE_EXPORT = "\uff25\uff38\uff30\uff2f\uff32\uff34"
+
+
 @pytest.fixture
 def credential(ours):
     return made_up.credential(organization_id=ours)
@@ -218,9 +221,8 @@ class CredentialStoreConformance:
         assert recall(store, ours, revoked.client_id) is not None
         assert recall(store, ours, deleted.client_id) is None
         with store.reading() as tx:
-            assert [c.client_id for c, _ in tx.credentials.page(ours, Selection(), None, 10, made_up.NOW)] == [
-                revoked.client_id
-            ]
+            found = tx.credentials.page(ours, Selection(), None, 10, made_up.NOW)
+            assert [c.client_id for c, _ in found] == [revoked.client_id]
 
     def test_paging_gives_each_credential_once_newest_first(self, store, ours):
         """Also where many were made within one second."""
@@ -276,8 +278,10 @@ class CredentialStoreConformance:
     def test_filters_are_all_kept_at_once(self, store, ours):
         plain = numbered(6, ours)
         made = [
-            replace(plain[0], name="Nightly ＥＸＰＯＲＴ", project="billing", environment="production"),
-            replace(plain[1], name="nightly import", project="billing", owner_id="op_1"),
+            replace(
+                plain[0], name="Daily \uff25\uff38\uff30\uff2f\uff32\uff34", project="billing", environment="production"
+            ),
+            replace(plain[1], name="daily import", project="billing", owner_id="op_1"),
             replace(plain[2], name="50% off", environment="production", created_by="operator:op_1"),
             replace(plain[3], name="snake_case"),
             replace(plain[4], restrictions=replace(plain[4].restrictions, roles=frozenset({"auditor"}))),
@@ -285,8 +289,8 @@ class CredentialStoreConformance:
         ]
         remember(store, *made)
         wanted = {
-            Selection(text="EXPORT"): {0},
-            Selection(text="nightly"): {0, 1},
+            Selection(text="DAILY export"): {0},
+            Selection(text="daily"): {0, 1},
             Selection(text="%"): {2},
             Selection(text="e_c"): {3},
             Selection(text=made[3].client_id): {3},

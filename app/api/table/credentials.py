@@ -48,24 +48,6 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
             answered=examples.CREDENTIALS,
         ),
         Operation(
-            name="changeManyCredentials",
-            method="POST",
-            path="/v1/bulk/credentials",
-            scope=write,
-            handler=do.change_many,
-            summary="Disable, revoke or rotate many credentials",
-            description=(
-                "All of them in one transaction, or none; `dry_run` tells what would happen to each. At most 1,000 at a"
-                " time. 409: it cannot be done to some of them, or too many are selected."
-            ),
-            takes=inputs.BulkChange,
-            gives=outputs.BulkDone,
-            versioned=False,
-            conflicts=True,
-            asked=examples.BULK_CHANGE,
-            answered=examples.BULK_DONE,
-        ),
-        Operation(
             name="readCredential",
             method="GET",
             path=_ONE,
