@@ -21,6 +21,7 @@ from scripts.bench_parts import (
     checking,
     ending,
     issuing,
+    listing,
     machine,
     memory,
     million,
@@ -40,6 +41,7 @@ PARTS: dict[str, Part] = {
     "issuing": issuing.measure,
     "million": million.measure,
     "postgres": postgres.measure,
+    "listing": listing.measure,
     "ending": ending.measure,
     "starting": starting.measure,
     "memory": memory.measure,
@@ -91,7 +93,7 @@ def run(plan: Plan, names: Sequence[str]) -> Report:
 
 
 def _asked(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures what issue 2 asks for, and more.")
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures what the promises say, and more.")
     parser.add_argument("--smoke", action="store_true", help="every part for a moment: whether it works, not how fast")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"some of: {', '.join(PARTS)}")
     parser.add_argument("--rival", action="store_true", help="other servers from npm beside ours (needs Node.js)")

@@ -12,7 +12,7 @@ _NONE = "–"
 
 @dataclass(frozen=True)
 class Bar:
-    """What issue 2 asks for. `of` says of what: of the figure itself, or of its ratio to the control."""
+    """What was asked for. `of` says of what: of the figure itself, or of its ratio to the control."""
 
     at_least: float | None = None
     at_most: float | None = None

@@ -1,6 +1,6 @@
 """How does an installation with a thousand or a million credentials come to be, quickly and as the store has them?
 
-The rows are made from one credential by the store's own functions, and differ in client ID, secret and digest only.
+The rows are made from one credential by the store's own functions, and differ in client ID, name, age and secret only.
 Each may be used from three ranges (this machine is in one of them), holds a role and two scopes of one API: so every
 token request is checked against a restriction of each kind.
 """
@@ -120,7 +120,12 @@ def _fill(services: Services, count: int, organization_id: str, secrets: Sequenc
     for start in range(0, count, _ROWS_AT_A_TIME):
         batch = list(zip(client_ids, secret_ids, strict=True))[start : start + _ROWS_AT_A_TIME]
         with services.store.engine.begin() as connection:
-            connection.execute(insert(CredentialRow), [{**columns, "client_id": one} for one, _ in batch])
+            named = [(one, f"bench {number:07}") for number, (one, _) in enumerate(batch, start)]
+            rows_of_credentials = [
+                {**columns, "client_id": one, "name": name, "name_key": name, "created_at": now - number}
+                for number, (one, name) in enumerate(named, start)
+            ]
+            connection.execute(insert(CredentialRow), rows_of_credentials)
             rows = [
                 {
                     **secret_columns,
