@@ -52,6 +52,11 @@ class Refusal(Answer):
         return dict(self.headers).get("WWW-Authenticate")
 
     @property
+    def retry_after(self) -> int | None:
+        """Seconds."""
+        return int(dict(self.headers)["Retry-After"]) if "Retry-After" in dict(self.headers) else None
+
+    @property
     def said(self) -> dict[str, Any]:
         """The members of the body."""
         members: dict[str, Any] = json.loads(self.body)

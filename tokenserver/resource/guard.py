@@ -72,13 +72,13 @@ class Guard:
         self._patience = verifier.patience
         self._require = require if isinstance(require, Require) else None
         self._require_of = None if isinstance(require, Require) else require
-        self._resource = None
+        self.resource = None
         if metadata is not False:
             more = {} if metadata is True else metadata
-            self._resource = ProtectedResource(verifier.audience, verifier.issuer, _scopes_of(require), more)
-        self.routed = self._require is None or self._resource is not None
+            self.resource = ProtectedResource(verifier.audience, verifier.issuer, _scopes_of(require), more)
+        self.routed = self._require is None or self.resource is not None
         """Whether method and path matter."""
-        self._speaker = Speaker(verifier.audience, None if self._resource is None else self._resource.url, explain)
+        self._speaker = Speaker(verifier.audience, None if self.resource is None else self.resource.url, explain)
 
     def outcome(self, presented: Presented) -> Outcome:
         """For a thread: it may wait for up to the verifier's `patience`."""
@@ -105,16 +105,18 @@ class Guard:
         except NotYetKnown as fault:
             return self._speaker.refusal(fault.settled, pending=fault.attempt)
         except TokenServerError as fault:
-            return self._speaker.refusal(fault)
+            return self.refusal(fault)
         except Exception as fault:  # noqa: BLE001  closed, whatever it is
             log.error("unexpected %s at %s", type(fault).__name__, _place_of(fault))  # noqa: TRY400  no stranger's text
-            return self._speaker.refusal(Unavailable(detail="unexpected"))
+            return self.refusal(Unavailable(detail="unexpected"))
+
+    def refusal(self, fault: TokenServerError) -> Refusal:
+        """How this guard says `fault`."""
+        return self._speaker.refusal(fault)
 
     def _admit(self, presented: Presented) -> Outcome:
-        if self._resource is not None and self._resource.is_asked_for(
-            presented.method, presented.mount + presented.path
-        ):
-            return self._resource.answer
+        if self.resource is not None and self.resource.is_asked_for(presented.method, presented.mount + presented.path):
+            return self.resource.answer
         # 1. What is required here?
         require = self._require
         if require is None:
