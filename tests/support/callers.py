@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,11 +43,17 @@ class Answer:
 Call = Callable[[Verifier, Any, Request], Answer]
 
 
+def seen(handed_over: MutableMapping[str, Any]) -> Principal | None:
+    """The principal of an app; an app that is open to all has none."""
+    assert wsgi.PRINCIPAL == asgi.PRINCIPAL
+    return handed_over.get(wsgi.PRINCIPAL)
+
+
 def by_wsgi(verifier: Verifier, require: Any, request: Request) -> Answer:
     answer = Answer()
 
     def app(environ, start_response):
-        answer.principal = environ[wsgi.PRINCIPAL]
+        answer.principal = seen(environ)
         start_response("200 OK", [])
         return [b"the app"]
 
@@ -73,7 +79,7 @@ async def in_loop(verifier: Verifier, require: Any, request: Request) -> Answer:
     answer = Answer()
 
     async def app(scope, receive, send):
-        answer.principal = scope[asgi.PRINCIPAL]
+        answer.principal = seen(scope)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"the app"})
 

@@ -10,8 +10,8 @@
 
 `settings.TOKENSERVER` has the arguments of `Verifier`, or the verifier itself as `verifier`; further `policy`,
 `metadata` and `explain`. `tokenserver.resource.django.TokenMiddleware` in `MIDDLEWARE` guards every path by the
-`policy`, what no rule names included; put it first of those that do anything for a caller. The decorator `require` takes
-what a `Require` is made of, or a `Require`, and goes on methods with Django's `method_decorator`. For Django REST
+`policy`, what no rule names included; put it first of those that do anything for a caller. The decorator `require`
+takes what a `Require` is made of, or a `Require`, and goes on methods with Django's `method_decorator`. For Django REST
 framework, see `rest_framework`.
 
 Who has been let in by a token needs no CSRF token: no browser adds an `Authorization: Bearer` header by itself.
@@ -94,8 +94,8 @@ def require(given: Require | None = None, /, **terms: Unpack[Terms]) -> Callable
             outcome = await guard_of(required).outcome_in_loop(presented_by(request))
             return _admit(request, outcome) or await view(request, *args, **kwargs)
 
-        made = guarded_in_loop if iscoroutinefunction(view) else guarded
-        made.csrf_exempt = True  # type: ignore[attr-defined]
+        made: Any = guarded_in_loop if iscoroutinefunction(view) else guarded
+        made.csrf_exempt = True
         return cast("V", made)
 
     return decorate

@@ -8,8 +8,9 @@ HTTP/2, and the path the full name of the procedure: `("POST", "/reports.Reports
 `("POST", "/reports.Reports/**", ...)` for a service. A procedure that does not exist is UNIMPLEMENTED to everybody.
 
 Inside a procedure, `current_principal()` is the caller; in a generator of responses too. A refusal ends the call with
-UNAUTHENTICATED (401 and 400 over HTTP), PERMISSION_DENIED (403) or UNAVAILABLE (503) and the words that others get over
-HTTP; the challenge is in the trailing metadata as `www-authenticate`. A stream is looked at when it begins, and no more.
+UNAUTHENTICATED (401 and 400 over HTTP), PERMISSION_DENIED (403) or UNAVAILABLE (503), and the words that others get
+over HTTP; the challenge is in the trailing metadata as `www-authenticate`. A stream is looked at when it begins, and
+then no more.
 """
 
 from __future__ import annotations

@@ -1,0 +1,254 @@
+"""The FastAPI and Starlette adapter with the real frameworks: sync and async routes, the lock in the documentation."""
+
+import asyncio
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, WebSocket
+from starlette.applications import Starlette
+from starlette.authentication import requires
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from tests.support.adapter_conformance import ADMIN, GOOD, PATIENT, REPORTS, AdapterConformance, Answer
+from tests.support.callers import ANYBODY, PEER
+from tokenserver.resource import Policy, Principal, Require
+from tokenserver.resource.asgi import TokenMiddleware
+from tokenserver.resource.fastapi import TokenBackend, TokenGuard, refused
+
+
+def by(app: Any):
+    def call(path, headers=(), *, method="GET", peer=PEER) -> Answer:
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in dict(headers).items()]
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app, client=(peer, 50_000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                return await client.request(method, path, headers=sent)
+
+        answer = asyncio.run(send())
+        return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+    return call
+
+
+def guarded(verifier, how: str, **more: Any) -> FastAPI:
+    """An API whose routes say how they are guarded in one of the ways there are."""
+    app, tokens = FastAPI(), TokenGuard(verifier, **more)
+    for path, required in {"/reports": REPORTS, "/admin": ADMIN, "/patient": PATIENT}.items():
+        lock = tokens.require(required)
+
+        async def in_loop(caller: Annotated[Principal, lock]):
+            return {"hello": caller.client_id}
+
+        def in_thread(caller: Principal = lock):
+            return {"hello": caller.client_id}
+
+        app.get(path)(in_loop if how == "async" else in_thread)
+    return app
+
+
+class TestAsync(AdapterConformance):
+    @pytest.fixture
+    def call(self, verifier):
+        return by(guarded(verifier, "async"))
+
+
+class TestSync(AdapterConformance):
+    @pytest.fixture
+    def call(self, verifier):
+        return by(guarded(verifier, "sync"))
+
+
+class TestPolicy(AdapterConformance):
+    """The ASGI middleware inside FastAPI."""
+
+    @pytest.fixture
+    def call(self, verifier):
+        app = FastAPI()
+        rows = [("GET", "/reports", REPORTS), ("GET", "/admin", ADMIN), ("GET", "/patient", PATIENT)]
+        for _, path, _ in rows:
+            app.add_route(path, lambda request: JSONResponse({"hello": request.scope["tokenserver.principal"].client_id}))
+        app.add_middleware(TokenMiddleware, verifier=verifier, require=Policy(rows))
+        return by(app)
+
+
+def test_the_documentation_shows_the_lock_the_scopes_and_where_tokens_come_from(verifier):
+    app = guarded(verifier, "async")
+    app.get("/healthz")(lambda: "well")
+    document = app.openapi()
+    scheme = document["components"]["securitySchemes"]["tokenserver"]
+    assert scheme["flows"]["clientCredentials"] == {
+        "tokenUrl": "https://auth.example.com/oauth/token",
+        "scopes": {"reports:read": "", "keys:write": ""},
+    }
+    security = {path: item["get"].get("security") for path, item in document["paths"].items()}
+    assert security == {
+        "/reports": [{"tokenserver": ["reports:read"]}],
+        "/admin": [{"tokenserver": ["keys:write"]}],
+        "/patient": [{"tokenserver": []}],
+        "/healthz": None,
+    }
+
+
+def test_a_router_may_be_guarded_as_a_whole(issuer, verifier):
+    tokens = TokenGuard(verifier, token_url="https://login.example.com/token")
+    router = APIRouter(dependencies=[tokens.require(roles={"cloud_admin"})])
+    router.get("/inside")(lambda: "in")
+    app = FastAPI()
+    app.include_router(router)
+    call = by(app)
+    assert [call("/inside", issuer.authorization(roles=roles)).status for roles in ({"cloud_admin"}, {"r"})] == [200, 403]
+    assert app.openapi()["paths"]["/inside"]["get"]["security"] == [{"tokenserver": []}]
+    assert "login.example.com" in str(app.openapi()["components"])
+
+
+def test_it_explains_when_told_to(issuer, verifier):
+    call = by(guarded(verifier, "async", explain=True))
+    said = call("/reports", issuer.authorization()).said
+    assert said["explanation"]["reason"] == "lacks the scope reports:read"
+
+
+def test_a_websocket_opens_with_a_token_and_not_without(issuer, verifier):
+    app, tokens = FastAPI(), TokenGuard(verifier)
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket, caller: Annotated[Principal, tokens.require(scopes={"reports:read"})]):
+        await socket.accept()
+        await socket.send_text(caller.client_id)
+
+    client = TestClient(app, client=(PEER, 50_000))
+    with client.websocket_connect("/live", headers=issuer.authorization(**GOOD)) as socket:
+        assert socket.receive_text().startswith("tsc_")
+    for headers in ({}, issuer.authorization()):
+        with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect("/live", headers=headers):
+            pass
+        assert closed.value.code == 1008
+
+
+# --- Starlette --------------------------------------------------------------------------------------------------------
+
+
+@requires("reports:read")
+async def reports(request):
+    return JSONResponse({"hello": request.user.identity, "name": request.user.display_name})
+
+
+@requires(["authenticated", "role cloud_admin"])
+def admin(request):
+    return JSONResponse({"hello": request.user.principal.client_id})
+
+
+def starlette(verifier, **more: Any):
+    backend = AuthenticationMiddleware
+    return by(
+        Starlette(
+            routes=[Route("/reports", reports), Route("/admin", admin)],
+            middleware=[Middleware(backend, backend=TokenBackend(verifier, **more), on_error=refused)],
+        )
+    )
+
+
+def test_starlette_knows_the_scopes_and_roles_of_a_caller(issuer, verifier):
+    call = starlette(verifier)
+    assert call("/reports", issuer.authorization(**GOOD)).said["name"].startswith("tsc_")
+    assert call("/admin", issuer.authorization(roles={"cloud_admin"})).status == 200
+    for headers in ({}, {"Authorization": "Basic eA=="}, issuer.authorization(roles={"reports:read"})):
+        assert call("/reports", headers).status == 403
+    assert call("/admin", issuer.authorization(scopes={"cloud_admin", "role"})).status == 403
+
+
+def test_starlette_answers_what_is_refused_as_all_others_do(issuer, clock, verifier):
+    call = starlette(verifier)
+    headers = issuer.authorization(**GOOD)
+    assert call("/reports", headers).status == 200
+    issuer.regenerate()
+    clock.advance(1)
+    answer = call("/reports", headers)
+    assert (answer.status, answer.said["error"]) == (401, "invalid_token")
+    assert "invalid_token" in answer.headers["www-authenticate"]
+    assert starlette(verifier, require=REPORTS)("/reports", issuer.authorization()).status == 403
+    assert call("/reports", {"Authorization": "Bearer a b"}).status == 400
+
+
+# --- paths, as these frameworks route them ----------------------------------------------------------------------------
+
+
+CLOSED_BELOW = Policy([("*", "/admin/**", Require(roles={"cloud_admin"})), ("*", "/**", ANYBODY)])
+
+
+def everything(where: list[str]):
+    async def admin(request):
+        where.append("admin")
+        return JSONResponse({})
+
+    async def page(request):
+        where.append("page")
+        return JSONResponse({})
+
+    return [Route("/admin", admin), Route("/admin/{rest:path}", admin), Route("/{rest:path}", page)]
+
+
+SPELLINGS = [
+    *("/admin", "/admin/", "/admin/x", "//admin", "/admin//x", "/./admin", "/x/../admin", "/%61dmin", "/%2561dmin"),
+    *("/ADMIN", "/admin;x=1", "/;x/admin", "/admin%20", "/admin%00", "/admin%2fx", "/x%2f..%2fadmin", "/%5cadmin"),
+    *("/root/admin", "/root//admin", "/root/root/admin", "/root/%61dmin", "/admin%3fx", "/%EF%BD%81dmin", "/admin."),
+]
+
+
+def spelled(app: Any, method: str, target: str, authorization: str) -> None:
+    """As a server hands it over that changes nothing; clients like to tidy up."""
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_):
+        pass
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(target),
+        "raw_path": target.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"api"), (b"authorization", authorization.encode())],
+        "client": (PEER, 50_000),
+        "server": ("api", 80),
+        "scheme": "http",
+        "http_version": "1.1",
+    }
+    asyncio.run(app(scope, receive, send))
+
+
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter")
+@pytest.mark.parametrize("root", ["", "/root"])
+@pytest.mark.parametrize("how", ["inside", "around", "around another", "mounted"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "get", "PROPFIND"])
+def test_no_spelling_reaches_a_closed_route(method, how, root, issuer, verifier):
+    where: list[str] = []
+    app: Any = FastAPI(root_path=root, routes=everything(where))
+    for route in app.routes:
+        route.methods = None
+    if how == "inside":
+        app.add_middleware(TokenMiddleware, verifier=verifier, require=CLOSED_BELOW)
+    elif how == "around another":
+        app = TokenMiddleware(TokenMiddleware(app, verifier, ANYBODY), verifier, CLOSED_BELOW)
+    elif how == "mounted":
+        inner = Starlette(routes=everything(where))
+        app = Starlette(routes=[Mount(root or "/up", TokenMiddleware(inner, verifier, CLOSED_BELOW)), *everything([])])
+    else:
+        app = TokenMiddleware(app, verifier, CLOSED_BELOW)
+    mount, anybody = root or ("/up" if how == "mounted" else ""), issuer.authorization()["Authorization"]
+    for path in SPELLINGS:
+        spelled(app, method, path, anybody)
+        spelled(app, method, mount + path, anybody)
+    assert "admin" not in where
+    spelled(app, "GET", f"{mount}/page", anybody)
+    assert "page" in where
