@@ -6,6 +6,8 @@ import importlib
 
 import pytest
 
+from tests.support import django_site
+
 PUBLIC = {
     "tokenserver.resource": {"Guard", "Policy", "Principal", "Require", "Verifier", "all_of", "any_of"},
     "tokenserver.resource.wsgi": {"TokenMiddleware"},

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
 import grpc
@@ -40,7 +40,7 @@ _STATUS: Final = {
 _FORWARDING: Final = {"forwarded", "x-forwarded-for"}
 _CALLER: ContextVar[Principal | None] = ContextVar("tokenserver.principal", default=None)
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Details = grpc.HandlerCallDetails
 Behaviour = Callable[[Any, Any], Any]
 

@@ -1,0 +1,79 @@
+"""A Django site for tests: the settings of this process, once, and the addresses of every test of the adapters."""
+
+from __future__ import annotations
+
+import django
+from django.conf import settings
+
+if not settings.configured:
+    settings.configure(
+        SECRET_KEY="not a secret: signs nothing here",
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF="tests.support.django_site",
+        MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
+        INSTALLED_APPS=["rest_framework"],
+        REST_FRAMEWORK={"UNAUTHENTICATED_USER": None},
+        DEFAULT_CHARSET="utf-8",
+        USE_TZ=True,
+    )
+    django.setup()
+
+from django.http import HttpRequest, JsonResponse  # noqa: E402  only after the settings
+from django.urls import path  # noqa: E402
+from django.utils.decorators import method_decorator  # noqa: E402
+from django.views import View  # noqa: E402
+from rest_framework.response import Response  # noqa: E402
+from rest_framework.views import APIView  # noqa: E402
+
+from tests.support.adapter_conformance import ADMIN, PATIENT, REPORTS  # noqa: E402
+from tokenserver.resource import Require  # noqa: E402
+from tokenserver.resource.django import principal_of, require  # noqa: E402
+from tokenserver.resource.rest_framework import TokenAuthentication, requires  # noqa: E402
+
+ROUTES = {"reports": REPORTS, "admin": ADMIN, "patient": PATIENT}
+
+
+def hello(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"hello": principal_of(request).client_id})
+
+
+async def hello_in_loop(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"hello": principal_of(request).client_id})
+
+
+class Page(View):
+    @method_decorator(require(REPORTS))
+    def get(self, request: HttpRequest) -> JsonResponse:
+        return hello(request)
+
+
+class Patient(TokenAuthentication):
+    on_stale = "accept"
+
+
+def api(required: Require) -> type[APIView]:
+    patient = required.on_stale is not None
+
+    class Guarded(APIView):
+        authentication_classes = (Patient if patient else TokenAuthentication,)
+        permission_classes = (requires(any_caller=True) if patient else requires(required),)
+
+        def get(self, request):
+            assert principal_of(request._request) is request.auth
+            assert request.user.is_authenticated
+            return Response({"hello": request.auth.client_id})
+
+        post = get
+
+    return Guarded
+
+
+urlpatterns = [
+    *(path(f"sync/{name}", require(required)(hello)) for name, required in ROUTES.items()),
+    *(path(f"async/{name}", require(required)(hello_in_loop)) for name, required in ROUTES.items()),
+    *(path(f"api/{name}", api(required).as_view()) for name, required in ROUTES.items()),
+    *(path(f"bare/{name}", hello) for name in ROUTES),
+    *(path(f"bare-async/{name}", hello_in_loop) for name in ROUTES),
+    path("page", Page.as_view()),
+    path("healthz", lambda _: JsonResponse({"well": True})),
+]
