@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -37,8 +38,10 @@ def by_asgi(prefix: str = ""):
     def call(path, headers=(), *, method="GET", peer=PEER) -> Answer:
         sent = [(name.encode(), value.encode("latin-1")) for name, value in dict(headers).items()]
 
+        site: Any = get_asgi_application()
+
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(get_asgi_application(), client=(peer, 50_000))
+            transport = httpx.ASGITransport(site, client=(peer, 50_000))
             async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
                 return await client.request(method, prefix + path, headers=sent)
 
@@ -167,7 +170,7 @@ def test_the_settings_may_be_the_arguments_of_a_verifier(issuer):
 
 def test_what_is_missing_in_the_settings_is_said():
     with pytest.raises(ImproperlyConfigured, match="policy"):
-        TokenMiddleware(lambda _: None)
+        TokenMiddleware(lambda _: HttpResponse())
     with override_settings(TOKENSERVER=None), pytest.raises(ImproperlyConfigured, match="arguments of Verifier"):
         require(ANYBODY)(django_site.hello)(RequestFactory().get("/"))
     with pytest.raises(ValueError, match="any_caller=True"):

@@ -74,7 +74,9 @@ class TestPolicy(AdapterConformance):
         app = FastAPI()
         rows = [("GET", "/reports", REPORTS), ("GET", "/admin", ADMIN), ("GET", "/patient", PATIENT)]
         for _, path, _ in rows:
-            app.add_route(path, lambda request: JSONResponse({"hello": request.scope["tokenserver.principal"].client_id}))
+            app.add_route(
+                path, lambda request: JSONResponse({"hello": request.scope["tokenserver.principal"].client_id})
+            )
         app.add_middleware(TokenMiddleware, verifier=verifier, require=Policy(rows))
         return by(app)
 
@@ -104,7 +106,10 @@ def test_a_router_may_be_guarded_as_a_whole(issuer, verifier):
     app = FastAPI()
     app.include_router(router)
     call = by(app)
-    assert [call("/inside", issuer.authorization(roles=roles)).status for roles in ({"cloud_admin"}, {"r"})] == [200, 403]
+    assert [call("/inside", issuer.authorization(roles=roles)).status for roles in ({"cloud_admin"}, {"r"})] == [
+        200,
+        403,
+    ]
     assert app.openapi()["paths"]["/inside"]["get"]["security"] == [{"tokenserver": []}]
     assert "login.example.com" in str(app.openapi()["components"])
 
@@ -126,7 +131,8 @@ def test_a_websocket_opens_with_a_token_and_not_without(issuer, verifier):
     client = TestClient(app, client=(PEER, 50_000))
     with client.websocket_connect("/live", headers=issuer.authorization(**GOOD)) as socket:
         assert socket.receive_text().startswith("tsc_")
-    for headers in ({}, issuer.authorization()):
+    refused: list[dict[str, str]] = [{}, issuer.authorization()]
+    for headers in refused:
         with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect("/live", headers=headers):
             pass
         assert closed.value.code == 1008

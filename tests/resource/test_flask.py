@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
@@ -73,7 +75,7 @@ class TestClassBasedViewsOfABlueprint(AdapterConformance):
         for path, required in {"/reports": REPORTS, "/admin": ADMIN, "/patient": PATIENT}.items():
 
             class Page(MethodView):
-                decorators = (require(required),)
+                decorators: ClassVar[Any] = (require(required),)
 
                 def get(self):
                     return hello()

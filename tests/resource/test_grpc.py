@@ -225,7 +225,9 @@ def test_old_news_refuses_unless_the_procedure_accepts_it(issuer, clock, channel
 def test_streams_know_their_caller_and_are_refused_alike(issuer, channel):
     ways = [
         lambda metadata: list(channel.unary_stream("/reports.Streams/Responses")(b"", metadata=metadata, timeout=20)),
-        lambda metadata: [channel.stream_unary("/reports.Streams/Requests")(iter([b""]), metadata=metadata, timeout=20)],
+        lambda metadata: [
+            channel.stream_unary("/reports.Streams/Requests")(iter([b""]), metadata=metadata, timeout=20)
+        ],
         lambda metadata: list(
             channel.stream_stream("/reports.Streams/Both")(iter([b"", b""]), metadata=metadata, timeout=20)
         ),

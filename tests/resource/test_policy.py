@@ -63,7 +63,7 @@ CLOSED: dict[str, tuple[str, str]] = {
     "encoded three times": ("GET", "/files/%252e%252e/admin"),
     "a parameter of a segment": ("GET", "/reports;a=b"),
     "capitals": ("GET", "/Reports"),
-    "another width": ("GET", "/ｒeports"),
+    "another width": ("GET", "/\uff52eports"),
     "a backslash": ("GET", "/files\\..\\admin"),
     "an absolute form": ("GET", "http://api.example.com/reports"),
     "no slash at the beginning": ("GET", "reports"),
@@ -89,7 +89,7 @@ BELOW = Policy([("*", "/admin/**", ADMIN), ("GET", "/healthz", Policy.OPEN), ("*
 
 SPELLINGS = {
     "capitals": "/ADMIN/x",
-    "another width": "/ａdmin/x",
+    "another width": "/\uff41dmin/x",
     "a sharp s is two": "/admin/ß",
     "an empty segment": "//admin/x",
     "a dot before": "/./admin",
@@ -134,8 +134,10 @@ def readings(path: str) -> set[str]:
 
 
 PIECES = st.sampled_from(
-    ["/", "//", "admin", "ADMIN", "Admin", "x", ".", "..", ";", ";a=b", "%", "%2f", "%2e", "%61", "%5c", "%25", "\\"]
-    + ["?", "#", " ", "healthz", "{", "}", "*", "ａ"]
+    [
+        *("/", "//", "admin", "ADMIN", "Admin", "x", ".", "..", ";", ";a=b", "%", "%2f", "%2e", "%61", "%5c", "%25"),
+        *("\\", "?", "#", " ", "healthz", "{", "}", "*", "\uff41"),
+    ]
 )
 
 

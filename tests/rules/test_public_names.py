@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from tests.support import django_site
+from tests.support import django_site  # noqa: F401  two of the modules want a configured Django
 
 PUBLIC = {
     "tokenserver.resource": {"Guard", "Policy", "Principal", "Require", "Verifier", "all_of", "any_of"},

@@ -71,7 +71,7 @@ class AdapterConformance:
         assert 'scope="reports:read"' in answer.headers["www-authenticate"]
 
     def test_requirements_compose(self, issuer, call: Call):
-        cases = [
+        cases: list[tuple[dict[str, Any], int]] = [
             ({"roles": {"cloud_admin"}}, 200),
             ({"scopes": {"keys:write"}, "environment": "production"}, 200),
             ({"scopes": {"keys:write"}, "environment": "staging"}, 403),

@@ -40,7 +40,7 @@ class Answer:
         return json.loads(self.body).get("error") if self.principal is None and self.body else None
 
 
-Call = Callable[[Verifier, Any, Request], Answer]
+Call = Callable[..., Answer]
 
 
 def seen(handed_over: MutableMapping[str, Any]) -> Principal | None:
@@ -49,7 +49,7 @@ def seen(handed_over: MutableMapping[str, Any]) -> Principal | None:
     return handed_over.get(wsgi.PRINCIPAL)
 
 
-def by_wsgi(verifier: Verifier, require: Any, request: Request) -> Answer:
+def by_wsgi(verifier: Verifier, require: Any, request: Request, **more: Any) -> Answer:
     answer = Answer()
 
     def app(environ, start_response):
@@ -67,15 +67,15 @@ def by_wsgi(verifier: Verifier, require: Any, request: Request) -> Answer:
     for name, value in [*(("Authorization", value) for value in request.authorization), *request.forwarded]:
         key = f"HTTP_{name.upper().replace('-', '_')}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value
-    answer.body = b"".join(wsgi.TokenMiddleware(app, verifier, require)(environ, start_response))
+    answer.body = b"".join(wsgi.TokenMiddleware(app, verifier, require, **more)(environ, start_response))
     return answer
 
 
-def by_asgi(verifier: Verifier, require: Any, request: Request) -> Answer:
-    return asyncio.run(in_loop(verifier, require, request))
+def by_asgi(verifier: Verifier, require: Any, request: Request, **more: Any) -> Answer:
+    return asyncio.run(in_loop(verifier, require, request, **more))
 
 
-async def in_loop(verifier: Verifier, require: Any, request: Request) -> Answer:
+async def in_loop(verifier: Verifier, require: Any, request: Request, **more: Any) -> Answer:
     answer = Answer()
 
     async def app(scope, receive, send):
@@ -101,7 +101,7 @@ async def in_loop(verifier: Verifier, require: Any, request: Request) -> Answer:
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent],
         "client": None if request.peer is None else (request.peer, 50_000),
     }
-    await asgi.TokenMiddleware(app, verifier, require)(scope, receive, send)
+    await asgi.TokenMiddleware(app, verifier, require, **more)(scope, receive, send)
     return answer
 
 

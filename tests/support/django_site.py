@@ -5,7 +5,7 @@ from __future__ import annotations
 import django
 from django.conf import settings
 
-if not settings.configured:
+if not settings.configured:  # before the imports below
     settings.configure(
         SECRET_KEY="not a secret: signs nothing here",
         ALLOWED_HOSTS=["*"],
@@ -18,17 +18,17 @@ if not settings.configured:
     )
     django.setup()
 
-from django.http import HttpRequest, JsonResponse  # noqa: E402  only after the settings
-from django.urls import path  # noqa: E402
-from django.utils.decorators import method_decorator  # noqa: E402
-from django.views import View  # noqa: E402
-from rest_framework.response import Response  # noqa: E402
-from rest_framework.views import APIView  # noqa: E402
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from tests.support.adapter_conformance import ADMIN, PATIENT, REPORTS  # noqa: E402
-from tokenserver.resource import Require  # noqa: E402
-from tokenserver.resource.django import principal_of, require  # noqa: E402
-from tokenserver.resource.rest_framework import TokenAuthentication, requires  # noqa: E402
+from tests.support.adapter_conformance import ADMIN, PATIENT, REPORTS
+from tokenserver.resource import Require
+from tokenserver.resource.django import principal_of, require
+from tokenserver.resource.rest_framework import TokenAuthentication, requires
 
 ROUTES = {"reports": REPORTS, "admin": ADMIN, "patient": PATIENT}
 
