@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import httpx
 import pytest
@@ -12,11 +13,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder
 
 from tests.support import django_site
 from tests.support.adapter_conformance import GOOD, AdapterConformance, Answer
 from tests.support.callers import ANYBODY, PEER
+from tests.support.spellings import CLOSED_BELOW, METHODS, SPELLINGS
 from tokenserver.resource import Policy
 from tokenserver.resource.django import TokenMiddleware, principal_of, require
 
@@ -184,3 +186,25 @@ def test_what_somebody_else_wrote_is_no_principal(guarded_site):
         principal_of(request)
     TokenMiddleware(lambda _: HttpResponse())(request)
     assert "tokenserver.principal" not in request.META
+
+
+@pytest.mark.parametrize("mount", ["", "/root"])
+@pytest.mark.parametrize("method", METHODS)
+def test_no_spelling_reaches_a_closed_route(method, mount, issuer, verifier):
+    """Through Django's own router, by WSGI."""
+    django_site.REACHED.clear()
+    authorization = issuer.authorization()["Authorization"]
+    with override_settings(TOKENSERVER={"verifier": verifier, "policy": CLOSED_BELOW}, MIDDLEWARE=MIDDLEWARE):
+        site = get_wsgi_application()
+        for path in (*SPELLINGS, "/anything"):
+            environ = {
+                **EnvironBuilder().get_environ(),
+                "REQUEST_METHOD": method,
+                "SCRIPT_NAME": mount,
+                "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+                "HTTP_AUTHORIZATION": authorization,
+                "REMOTE_ADDR": PEER,
+            }
+            list(site(environ, lambda *_: lambda _: None))
+    assert "admin" not in django_site.REACHED
+    assert "page" in django_site.REACHED or method == "get"

@@ -18,7 +18,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.support.adapter_conformance import ADMIN, GOOD, PATIENT, REPORTS, AdapterConformance, Answer
 from tests.support.callers import ANYBODY, PEER
-from tokenserver.resource import Policy, Principal, Require
+from tests.support.spellings import CLOSED_BELOW, METHODS, SPELLINGS
+from tokenserver.resource import Policy, Principal
 from tokenserver.resource.asgi import TokenMiddleware
 from tokenserver.resource.fastapi import TokenBackend, TokenGuard, refused
 
@@ -186,9 +187,6 @@ def test_starlette_answers_what_is_refused_as_all_others_do(issuer, clock, verif
 # --- paths, as these frameworks route them ----------------------------------------------------------------------------
 
 
-CLOSED_BELOW = Policy([("*", "/admin/**", Require(roles={"cloud_admin"})), ("*", "/**", ANYBODY)])
-
-
 def everything(where: list[str]):
     async def admin(request):
         where.append("admin")
@@ -199,13 +197,6 @@ def everything(where: list[str]):
         return JSONResponse({})
 
     return [Route("/admin", admin), Route("/admin/{rest:path}", admin), Route("/{rest:path}", page)]
-
-
-SPELLINGS = [
-    *("/admin", "/admin/", "/admin/x", "//admin", "/admin//x", "/./admin", "/x/../admin", "/%61dmin", "/%2561dmin"),
-    *("/ADMIN", "/admin;x=1", "/;x/admin", "/admin%20", "/admin%00", "/admin%2fx", "/x%2f..%2fadmin", "/%5cadmin"),
-    *("/root/admin", "/root//admin", "/root/root/admin", "/root/%61dmin", "/admin%3fx", "/%EF%BD%81dmin", "/admin."),
-]
 
 
 def spelled(app: Any, method: str, target: str, authorization: str) -> None:
@@ -236,7 +227,7 @@ def spelled(app: Any, method: str, target: str, authorization: str) -> None:
 @pytest.mark.filterwarnings("ignore:The `root_path` parameter")
 @pytest.mark.parametrize("root", ["", "/root"])
 @pytest.mark.parametrize("how", ["inside", "around", "around another", "mounted"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "get", "PROPFIND"])
+@pytest.mark.parametrize("method", METHODS)
 def test_no_spelling_reaches_a_closed_route(method, how, root, issuer, verifier):
     where: list[str] = []
     app: Any = FastAPI(root_path=root, routes=everything(where))

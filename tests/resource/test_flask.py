@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
+from werkzeug.test import EnvironBuilder
 
 from tests.support.adapter_conformance import ADMIN, GOOD, PATIENT, REPORTS, AdapterConformance, Answer
 from tests.support.callers import PEER
+from tests.support.spellings import CLOSED_BELOW, METHODS, SPELLINGS
 from tokenserver.resource import Policy, Require
 from tokenserver.resource.flask import TokenGuard, current_principal, require
 
@@ -179,3 +183,36 @@ def test_an_answer_to_head_has_no_body(verifier):
     TokenGuard(app, verifier)
     answer = by(app)("/reports", method="HEAD")
     assert (answer.status, answer.body) == (401, b"")
+
+
+@pytest.mark.parametrize("mount", ["", "/root"])
+@pytest.mark.parametrize("method", METHODS)
+def test_no_spelling_reaches_a_closed_route(method, mount, issuer, verifier):
+    """Through Flask's own router, as lenient as it can be made."""
+    where: list[str] = []
+
+    def reach(name: str, rest: str = "") -> str:
+        where.append(name)
+        return rest
+
+    app = Flask(__name__, static_folder=None)
+    app.url_map.strict_slashes, app.url_map.redirect_defaults = False, False
+    for name, rules in {"admin": ("/admin", "/admin/<path:rest>"), "page": ("/", "/<path:rest>")}.items():
+        for rule in rules:
+            for verb in {method.upper(), "GET"}:
+                view = partial(reach, name)
+                app.add_url_rule(rule, f"{rule} {verb}", view, methods=[verb], provide_automatic_options=False)
+    TokenGuard(app, verifier, CLOSED_BELOW)
+    authorization = issuer.authorization()["Authorization"]
+    for path in (*SPELLINGS, "/page"):
+        environ = {
+            **EnvironBuilder().get_environ(),
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": mount,
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "HTTP_AUTHORIZATION": authorization,
+            "REMOTE_ADDR": PEER,
+        }
+        list(app(environ, lambda *_: lambda _: None))
+    assert "admin" not in where
+    assert "page" in where or method == "get"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import string
 from typing import Any
 from urllib.parse import quote, unquote
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.callers import ANYBODY, CALLS, Request
+from tests.support.careless import readings
 from tokenserver.resource import Policy, Require
 from tokenserver.resource.guard import OVERRIDING
 
@@ -102,6 +102,11 @@ SPELLINGS = {
     "an encoded backslash": "/x%5c..%5cadmin",
     "a parameter": "/admin;jsessionid=1/x",
     "an empty parameter before": "/;/admin",
+    "a parameter that hides the rest": "/admin;/../x",
+    "encoded twice and left again": "/%61dmin/../x",
+    "an ellipsis": "/\u2025/admin",
+    "a slash of another width": "/x\uff0f..\uff0fadmin",
+    "a query that hides what follows": "/?/../admin",
     "a query that is encoded": "/admin?x",
     "a fragment": "/admin#x",
     "a space behind": "/admin /x",
@@ -116,38 +121,23 @@ def test_another_spelling_of_a_closed_path_is_not_taken_for_an_open_one(path):
     assert BELOW("GET", path) in {None, ADMIN}
 
 
-def readings(path: str) -> set[str]:
-    """What careless programs take a path for."""
-    found = {path}
-    for read in (
-        unquote,
-        str.lower,
-        posixpath.normpath,
-        lambda text: text.replace("\\", "/"),
-        lambda text: text.replace("//", "/"),
-        lambda text: "/".join(segment.partition(";")[0] for segment in text.split("/")),
-        lambda text: "/" + text.strip("/ "),
-        lambda text: text.partition("?")[0],
-    ):
-        found |= {read(text) for text in found}
-    return found
-
-
 PIECES = st.sampled_from(
     [
         *("/", "//", "admin", "ADMIN", "Admin", "x", ".", "..", ";", ";a=b", "%", "%2f", "%2e", "%61", "%5c", "%25"),
-        *("\\", "?", "#", " ", "healthz", "{", "}", "*", "\uff41"),
+        *("\\", "?", "#", " ", "dmin", "%2561", "healthz", "{", "}", "*", "\uff41"),
     ]
 )
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=1000, deadline=None, database=None)
 @given(st.lists(PIECES, max_size=8).map(lambda pieces: "/" + "".join(pieces)))
 def test_whatever_a_careless_router_makes_of_a_path_nobody_slips_past(path):
     required = BELOW("GET", path)
+    if required is None:
+        return
     for taken in readings(path):
         if taken == "/admin" or taken.startswith("/admin/"):
-            assert required in {None, ADMIN}
+            assert required == ADMIN
         if required is Policy.OPEN:
             assert taken.strip("/") == "healthz"
 
@@ -170,7 +160,7 @@ def test_ordinary_paths_are_not_held_up(segments):
 
 def test_long_paths_are_read_as_well():
     assert POLICY("GET", "/files/" + "a/" * 30_000 + "a") == READ
-    assert POLICY("GET", "/files/" + "%25" * 20_000) == READ
+    assert POLICY("GET", "/files/" + "%25" * 20_000) is None
 
 
 MISTAKES: dict[str, tuple[Any, str]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import django
 from django.conf import settings
 
@@ -19,9 +21,10 @@ if not settings.configured:  # before the imports below
     django.setup()
 
 from django.http import HttpRequest, JsonResponse
-from django.urls import path
+from django.urls import path, re_path
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -68,6 +71,15 @@ def api(required: Require) -> type[APIView]:
     return Guarded
 
 
+REACHED: list[str] = []
+
+
+@csrf_exempt
+def everything(request: HttpRequest, rest: str = "") -> JsonResponse:
+    REACHED.append("admin" if re.match(r"/admin(?:/|$)", request.path_info) else "page")
+    return JsonResponse({})
+
+
 urlpatterns = [
     *(path(f"sync/{name}", require(required)(hello)) for name, required in ROUTES.items()),
     *(path(f"async/{name}", require(required)(hello_in_loop)) for name, required in ROUTES.items()),
@@ -75,5 +87,7 @@ urlpatterns = [
     *(path(f"bare/{name}", hello) for name in ROUTES),
     *(path(f"bare-async/{name}", hello_in_loop) for name in ROUTES),
     path("page", Page.as_view()),
+    re_path(r"^admin(?:/(?P<rest>.*))?$", everything),
+    re_path(r"^anything$", everything),
     path("healthz", lambda _: JsonResponse({"well": True})),
 ]

@@ -3,11 +3,13 @@ r"""Which route does a path name, however it is spelled? Reading of paths and of
 A pattern has literal segments (`/reports`), `{name}` for any one segment that is not empty, and `**` as the last for
 whatever follows, nothing included. Patterns and paths are compared by the letter.
 
-Beside it, each path has a *plain reading*: what a careless router, proxy or file system could take it for. It is
-decoded until nothing is left to decode, folded in case and width, without what follows `;`, `?` or `#`, with `\` read
-as a slash, without empty segments, resolved of dots, and without spaces and dots at the end of a segment. A path that
-has no plain reading (control characters, broken encodings, no slash at the beginning, as an absolute-form target has
-none) names nothing.
+Beside it, each path has a *plain reading*: folded in case and width, without a slash at the end, and without spaces and
+dots around a segment's end, as a careless router or file system may take it. Whatever part of that somebody leaves out,
+the rest leads to the same reading, so that comparing these two is comparing all there are.
+
+What could be read in more ways than that *names nothing*: empty segments, `.` and `..`, `\`, `;`, `?` and `#`, anything
+that is still encoded after the server has decoded it, control characters, broken encodings, and no slash at the
+beginning (an absolute-form target, `*`).
 """
 
 from __future__ import annotations
@@ -15,16 +17,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 Segments = tuple[str, ...]
 
 _REST = "**"
 _ONE = "{}"
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
-_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
-_MOST_DECODINGS = 4
+_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd\\;?#]|%[0-9A-Fa-f]{2}|//|/\.\.?(?:/|\Z)")
 _PLAIN = re.compile(r"(?:/[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)+\Z")
 """What is its own plain reading, as most paths are."""
 
@@ -35,27 +34,16 @@ def segments_of(path: str) -> Segments:
 
 
 def plain_segments_of(path: str) -> Segments | None:
-    """The plain reading of a path; None if it has none."""
+    """The plain reading of a path; None if it names nothing."""
     if _PLAIN.match(path):
         return segments_of(path)
-    if path and not path.startswith("/"):
-        return None
     text = path or "/"
-    for _ in range(_MOST_DECODINGS):
-        if _ENCODED.search(text) is None:
-            break
-        text = unquote(text, errors="replace")
-    text = _folded(text).replace("\\", "/")
-    if _FORBIDDEN.search(text) or _ENCODED.search(text):
+    folded = _folded(text)
+    if not text.startswith("/") or _AMBIGUOUS.search(text) or _AMBIGUOUS.search(folded):
         return None
-    read: list[str] = []
-    for written in re.split(r"[?#]", text, maxsplit=1)[0].split("/"):
-        segment = written.partition(";")[0].strip()
-        if segment == "..":
-            del read[-1:]
-        elif segment := segment.rstrip(". "):
-            read.append(segment)
-    return tuple(read)
+    segments = folded.removesuffix("/").split("/")[1:]
+    plain = tuple(segment.strip().rstrip(". ") for segment in segments)
+    return plain if all(plain) else None
 
 
 @dataclass(frozen=True, slots=True)

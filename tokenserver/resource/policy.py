@@ -13,9 +13,9 @@
 - Methods are compared by the letter (RFC 9110 §9.1), and one that is not in capitals matches nothing, since frameworks
   put it into capitals. `GET` stands for HEAD as well, which they answer with it; `*` is every method. OPTIONS is a
   method like others: open what browsers ask before they call.
-- Paths are those inside the app, decoded, as its router sees them: see `paths` for the patterns. A path passes only if
-  its plain reading comes to the same requirement: `/reports/../admin/x`, `/Admin/x`, `/%61dmin/x` or `//admin/x` cannot
-  be taken by one rule here and by another route there. Nobody passes by a path that can be read in two ways.
+- Paths are those inside the app, decoded, as its router sees them: see `paths` for the patterns. What can be read in
+  more ways than one names nothing (`//admin`, `/reports/../admin`, `/%61dmin`, `/admin;x`), and where only case, width
+  or a slash at the end differ from another rule, as in `/Admin`, that rule must require the same, or nobody may pass.
 - A request with a header that asks for another method (`X-HTTP-Method-Override` and its kin) matches nothing. Do not
   let an app behind a table take its method from the query or the body.
 - A route that is `Policy.OPEN` is open to all: no token is looked at, and there is no principal.
