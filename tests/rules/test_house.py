@@ -32,6 +32,7 @@ OF_THE_WHEEL = {"tokenserver", "jwt", "cryptography"}
 ADAPTERS = {  # the one file that may know a framework, and which
     "resource/flask.py": {"flask", "werkzeug"},
     "resource/fastapi.py": {"fastapi", "starlette"},
+    "resource/starlette.py": {"starlette"},
     "resource/django.py": {"django", "asgiref"},
     "resource/rest_framework.py": {"rest_framework"},
     "resource/grpc.py": {"grpc"},

@@ -14,6 +14,7 @@ PUBLIC = {
     "tokenserver.resource.asgi": {"TokenMiddleware"},
     "tokenserver.resource.flask": {"TokenGuard", "current_principal", "require"},
     "tokenserver.resource.fastapi": {"Caller", "TokenBackend", "TokenGuard", "refused"},
+    "tokenserver.resource.starlette": {"Caller", "TokenBackend", "refused"},
     "tokenserver.resource.django": {"TokenMiddleware", "principal_of", "require"},
     "tokenserver.resource.rest_framework": {"Caller", "TokenAuthentication", "requires"},
     "tokenserver.resource.grpc": {"AioTokenInterceptor", "TokenInterceptor", "current_principal"},
@@ -36,7 +37,10 @@ PUBLIC = {
 EXACTLY = [
     "tokenserver.client",
     "tokenserver.resource",
-    *(f"tokenserver.resource.{framework}" for framework in ("flask", "fastapi", "django", "rest_framework", "grpc")),
+    *(
+        f"tokenserver.resource.{framework}"
+        for framework in ("flask", "fastapi", "starlette", "django", "rest_framework", "grpc")
+    ),
 ]
 
 

@@ -6,9 +6,12 @@ the scope `keys:write` in production; `/patient` takes any caller, by old news a
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
+
+import httpx
 
 from tests.support.callers import PEER
 from tests.support.forgeries import FORGERIES
@@ -37,7 +40,26 @@ class Answer(NamedTuple):
 
 
 class Call(Protocol):
-    def __call__(self, path: str, headers: Mapping[str, str] = {}, *, peer: str = PEER) -> Answer: ...
+    def __call__(
+        self, path: str, headers: Mapping[str, str] = {}, *, method: str = "GET", peer: str = PEER
+    ) -> Answer: ...
+
+
+def by_asgi(app: Any, prefix: str = "") -> Call:
+    """Calls of an ASGI app, by a real client."""
+
+    def call(path, headers=(), *, method="GET", peer=PEER) -> Answer:
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in dict(headers).items()]
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app, client=(peer, 50_000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                return await client.request(method, prefix + path, headers=sent)
+
+        answer = asyncio.run(send())
+        return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+    return call
 
 
 class AdapterConformance:

@@ -12,5 +12,5 @@ METHODS = ["GET", "HEAD", "OPTIONS", "POST", "get", "PROPFIND"]
 SPELLINGS = [
     *("/admin", "/admin/", "/admin/x", "//admin", "/admin//x", "/./admin", "/x/../admin", "/%61dmin", "/%2561dmin"),
     *("/ADMIN", "/admin;x=1", "/;x/admin", "/admin%20", "/admin%00", "/admin%2fx", "/x%2f..%2fadmin", "/%5cadmin"),
-    *("/root/admin", "/root//admin", "/root/root/admin", "/root/%61dmin", "/admin%3fx", "/%EF%BD%81dmin", "/admin."),
+    *("/up/admin", "/up//admin", "/up/up/admin", "/up/%61dmin", "/admin%3fx", "/%EF%BD%81dmin", "/admin."),
 ]

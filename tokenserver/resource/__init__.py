@@ -1,7 +1,7 @@
 """What does a resource server run? Checks of access tokens that take microseconds and know within a second what ended.
 
     from tokenserver.resource import Require, Verifier
-    from tokenserver.resource.wsgi import TokenMiddleware        # or asgi; flask, fastapi, django, rest_framework, grpc
+    from tokenserver.resource.wsgi import TokenMiddleware        # or asgi, flask, fastapi, django, grpc, …
 
     verifier = Verifier(issuer="https://auth.example.com", audience="https://api.example.com")
     app = TokenMiddleware(app, verifier, Require(roles={"cloud_admin"}, scopes={"reports:read"}))

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache, wraps
+from threading import Lock
 from typing import Any, TypeVar, Unpack, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -144,11 +145,17 @@ def _response(answer: Answer) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
 
+_making = Lock()
 _OURS = ("verifier", "policy", "metadata", "explain")
 
 
-@lru_cache(maxsize=1)
 def _verifier() -> Verifier:
+    with _making:  # two first requests at once must not make two
+        return _made()
+
+
+@lru_cache(maxsize=1)
+def _made() -> Verifier:
     given = _settings()
     made = given.get("verifier")
     if isinstance(made, Verifier):
@@ -166,7 +173,7 @@ def _settings() -> dict[str, Any]:
 def _forget(*, setting: str, **_: Any) -> None:
     if setting == "TOKENSERVER":
         guard_of.cache_clear()
-        _verifier.cache_clear()
+        _made.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid=__name__)  # `override_settings` of Django's own tests
