@@ -163,6 +163,12 @@ def test_long_paths_are_read_as_well():
     assert POLICY("GET", "/files/" + "%25" * 20_000) is None
 
 
+def test_a_heap_of_accents_takes_no_time():
+    """Normal forms take time that grows with its square: a second for this one."""
+    assert POLICY("GET", "/files/" + "\u0301\u0323" * 10_000) is None
+    assert POLICY("GET", "/files/" + "\u0301" * 500) == READ
+
+
 MISTAKES: dict[str, tuple[Any, str]] = {
     "no rules": ([], "name a route"),
     "no requirement": ([("GET", "/a", None)], "Policy.OPEN"),

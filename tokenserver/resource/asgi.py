@@ -105,8 +105,8 @@ class _Socket:
         if self._closed is not None:
             return False
         outcome = await self._guard.outcome_in_loop(self._presented)
-        if isinstance(outcome, Principal):
-            return True
+        if isinstance(outcome, Principal) or self._closed is not None:
+            return self._closed is None
         unknown = isinstance(outcome, Answer) and outcome.status == 503
         self._closed = TRY_AGAIN_LATER if unknown else POLICY_VIOLATION
         await self._send({"type": "websocket.close", "code": self._closed, "reason": "refused"})

@@ -76,7 +76,8 @@ class TokenMiddleware:
         if isinstance(outcome, Answer):
             return _response(outcome)
         remember(request, outcome)
-        request._dont_enforce_csrf_checks = outcome is not None  # type: ignore[attr-defined]  # noqa: SLF001  Django's
+        if outcome is not None:
+            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # noqa: SLF001  Django's own
         return None
 
 

@@ -9,7 +9,8 @@ the rest leads to the same reading, so that comparing these two is comparing all
 
 What could be read in more ways than that *names nothing*: empty segments, `.` and `..`, `\`, `;`, `?` and `#`, anything
 that is still encoded after the server has decoded it, control characters, broken encodings, and no slash at the
-beginning (an absolute-form target, `*`).
+beginning (an absolute-form target, `*`). Neither does a path of over 1,024 characters beyond ASCII: folding takes time
+that grows with the square of a heap of accents, and this is read before any token.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Segments = tuple[str, ...]
 _REST = "**"
 _ONE = "{}"
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
+LONGEST_FOLDED = 1024
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd\\;?#]|%[0-9A-Fa-f]{2}|//|/\.\.?(?:/|\Z)")
 _PLAIN = re.compile(r"(?:/[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)+\Z")
 """What is its own plain reading, as most paths are."""
@@ -38,6 +40,8 @@ def plain_segments_of(path: str) -> Segments | None:
     if _PLAIN.match(path):
         return segments_of(path)
     text = path or "/"
+    if len(text) > LONGEST_FOLDED and not text.isascii():
+        return None
     folded = _folded(text)
     if not text.startswith("/") or _AMBIGUOUS.search(text) or _AMBIGUOUS.search(folded):
         return None
@@ -83,6 +87,8 @@ class Pattern:
 
 def _folded(text: str) -> str:
     """In case and width; the second time because folding the case may bring about what is not normal."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
