@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.adapter_conformance import ADMIN, PATIENT, REPORTS
 from tests.support.forgeries import FORGERIES
+from tests.support.world import eventually
 from tokenserver.resource import Policy
 from tokenserver.resource.grpc import AioTokenInterceptor, TokenInterceptor, current_principal
 from tokenserver.resource.testing import CLIENT_ID
@@ -33,6 +35,10 @@ def hello() -> bytes:
     return current_principal().client_id.encode()
 
 
+TAKEN: list[bytes] = []
+GO_ON = threading.Event()
+
+
 class Threads:
     """Behaviours for `grpc.server`."""
 
@@ -48,8 +54,14 @@ class Threads:
         for _ in range(3):
             yield hello()
 
+    def slow(self, request, context):
+        yield hello()
+        assert GO_ON.wait(20)
+        yield hello()
+
     def requests(self, requests, context):
-        return hello() + b"".join(requests)
+        TAKEN.extend(requests)
+        return hello() + b"".join(TAKEN)
 
     def both(self, requests, context):
         for request in requests:
@@ -69,12 +81,19 @@ class Loop:
         for _ in range(3):
             yield hello()
 
+    async def slow(self, request, context):
+        yield hello()
+        assert await asyncio.to_thread(GO_ON.wait, 20)
+        yield hello()
+
     async def requests(self, requests, context):
-        return hello() + b"".join([request async for request in requests])
+        async for request in requests:
+            TAKEN.append(request)  # noqa: PERF401  it is looked at meanwhile
+        return hello() + b"".join(TAKEN)
 
     async def both(self, requests, context):
         async for request in requests:
-            await context.write(hello() + request)
+            await context.write(hello() + request)  # the other way of asyncio
 
 
 def handlers(does: Any) -> list[grpc.GenericRpcHandler]:
@@ -91,6 +110,7 @@ def handlers(does: Any) -> list[grpc.GenericRpcHandler]:
             "reports.Streams",
             {
                 "Responses": grpc.unary_stream_rpc_method_handler(does.responses),
+                "Slow": grpc.unary_stream_rpc_method_handler(does.slow),
                 "Requests": grpc.stream_unary_rpc_method_handler(does.requests),
                 "Both": grpc.stream_stream_rpc_method_handler(does.both),
             },
@@ -239,6 +259,41 @@ def test_streams_know_their_caller_and_are_refused_alike(issuer, channel):
             way([])
         fault: Any = raised.value
         assert fault.code() is UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("kind", ["Both", "Responses", "Requests"])
+def test_an_open_stream_ends_with_its_token(kind, issuer, clock, channel):
+    ended = threading.Event()
+
+    def requests():
+        yield b"one"
+        assert ended.wait(20)
+        yield b"two"
+
+    metadata: Any = [("authorization", issuer.authorization(scopes={"reports:read"})["Authorization"])]
+    if kind == "Both":
+        answers = channel.stream_stream("/reports.Streams/Both")(requests(), metadata=metadata, timeout=20)
+        assert next(answers) == CLIENT_ID.encode() + b"one"
+    elif kind == "Responses":
+        answers = channel.unary_stream("/reports.Streams/Slow")(b"", metadata=metadata, timeout=20)
+        assert next(answers) == CLIENT_ID.encode()
+    else:
+        answers = channel.stream_unary("/reports.Streams/Requests").future(requests(), metadata=metadata, timeout=20)
+        assert eventually(lambda: TAKEN, "the first request was taken")
+    issuer.regenerate()
+    clock.advance(1)
+    ended.set()
+    GO_ON.set()
+    with pytest.raises(grpc.RpcError) as raised:
+        answers.result() if kind == "Requests" else list(answers)
+    fault: Any = raised.value
+    assert fault.code() is UNAUTHENTICATED
+
+
+@pytest.fixture(autouse=True)
+def nothing_taken():
+    TAKEN.clear()
+    GO_ON.clear()
 
 
 def test_a_caller_leaves_nothing_behind_for_the_next(issuer, channel):

@@ -9,8 +9,11 @@ HTTP/2, and the path the full name of the procedure: `("POST", "/reports.Reports
 
 Inside a procedure, `current_principal()` is the caller; in a generator of responses too. A refusal ends the call with
 UNAUTHENTICATED (401 and 400 over HTTP), PERMISSION_DENIED (403) or UNAVAILABLE (503), and the words that others get
-over HTTP; the challenge is in the trailing metadata as `www-authenticate`. A stream is looked at when it begins, and
-then no more.
+over HTTP; the challenge is in the trailing metadata as `www-authenticate`.
+
+A stream lives no longer than its token: it is looked at again with every message that a procedure takes from its
+iterator of requests or yields. Procedures of asyncio that use `context.read` and `context.write` instead are looked at
+when they begin.
 """
 
 from __future__ import annotations
@@ -94,13 +97,20 @@ def _in_threads(guard: Guard, handler: Handler, details: Details) -> Handler:
             context.abort(_status(outcome), outcome.fault.public)
         _CALLER.set(_caller(outcome))
 
+    def watched(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        for request in requests:
+            admit(context)
+            yield request
+
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
         admit(context)
-        return behaviour(request, context)
+        return behaviour(watched(request, context) if handler.request_streaming else request, context)
 
     def answers(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         admit(context)
-        yield from behaviour(request, context)
+        for response in behaviour(watched(request, context) if handler.request_streaming else request, context):
+            admit(context)
+            yield response
 
     return _with(handler, answers if handler.response_streaming else answer)
 
@@ -114,13 +124,19 @@ def _in_loop(guard: Guard, handler: Handler, details: Details) -> Handler:
             await context.abort(_status(outcome), outcome.fault.public, _trailers(outcome))
         _CALLER.set(_caller(outcome))
 
+    async def watched(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        async for request in requests:
+            await admit(context)
+            yield request
+
     async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         await admit(context)
-        return await behaviour(request, context)
+        return await behaviour(watched(request, context) if handler.request_streaming else request, context)
 
     async def answers(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         await admit(context)
-        async for response in behaviour(request, context):
+        async for response in behaviour(watched(request, context) if handler.request_streaming else request, context):
+            await admit(context)
             yield response
 
     return _with(handler, answers if isasyncgenfunction(behaviour) else answer)
