@@ -19,7 +19,7 @@ ISSUER = "https://auth.example.com"
 HTTP = [
     (name, at) for name in ("flask", "fastapi", "django", "wsgi-asgi") for at in range(len(read_guide(name).commands))
 ]
-PRELOADED = [("flask", "api:app"), ("django", "site_:application"), ("wsgi-asgi", "api:app")]
+PRELOADED = [("flask", "api:app"), ("django", "my_site:application"), ("wsgi-asgi", "api:app")]
 
 
 @pytest.fixture

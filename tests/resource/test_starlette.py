@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.authentication import requires
+from starlette.authentication import AuthenticationError, requires
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -17,6 +18,7 @@ from tokenserver.resource.starlette import TokenBackend, refused
 
 @requires("reports:read")
 async def reports(request):
+    assert request.user.is_authenticated
     return JSONResponse({"hello": request.user.identity, "name": request.user.display_name})
 
 
@@ -55,3 +57,8 @@ def test_starlette_answers_what_is_refused_as_all_others_do(issuer, clock, verif
     assert "invalid_token" in answer.headers["www-authenticate"]
     assert starlette(verifier, require=REPORTS)("/reports", issuer.authorization()).status == 403
     assert call("/reports", {"Authorization": "Bearer a b"}).status == 400
+
+
+def test_a_fault_of_another_backend_is_a_401_without_words():
+    answer = refused(HTTPConnection({"type": "http"}), AuthenticationError("a secret thing"))
+    assert (answer.status_code, answer.body) == (401, b"")
