@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.support.callers import ANYBODY
-from tokenserver.resource import Require
+from tokenserver.resource import Policy, Require
 from tokenserver.resource.asgi import PRINCIPAL, TokenMiddleware
 
 
@@ -100,3 +101,94 @@ def test_a_function_is_asked_about_the_path_inside_the_app(path, root, inside, i
     scope = {**websocket(issuer.token()), "type": "http", "method": "GET", "path": path, "root_path": root}
     drive(verifier, scope, require=lambda *route: asked.append(route))
     assert asked == [("GET", inside)]
+
+
+# --- an open WebSocket ------------------------------------------------------------------------------------------------
+
+
+async def echo(scope, receive, send):
+    """What a WebSocket app does, by the letter of ASGI."""
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+    scope["left with"] = message
+
+
+def converse(verifier, token, *steps, app=echo):
+    """What the server was sent while the peer said each text, and each function was called between two of them."""
+    sent, scope = [], websocket(token)
+    coming: list[Any] = [*CONNECT]
+    coming += [step if callable(step) else {"type": "websocket.receive", "text": step} for step in steps]
+
+    async def receive():
+        while coming and callable(coming[0]):
+            coming.pop(0)()
+        return coming.pop(0) if coming else {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message):
+        sent.append((message["type"].removeprefix("websocket."), message.get("text", message.get("code"))))
+
+    asyncio.run(TokenMiddleware(app, verifier, ANYBODY)(scope, receive, send))
+    return sent, scope.get("left with")
+
+
+def test_an_open_websocket_goes_on_while_its_token_is_live(issuer, verifier):
+    sent, left = converse(verifier, issuer.token(), "one", lambda: issuer.clock.advance(1), "two")
+    assert sent == [("accept", None), ("send", "one"), ("send", "two")]
+    assert left == {"type": "websocket.disconnect", "code": 1000}
+
+
+def ended(issuer):
+    issuer.regenerate()
+    issuer.clock.advance(1)
+
+
+def expired(issuer):
+    issuer.clock.advance(901)
+
+
+def unknown(issuer):
+    issuer.goes_down()
+    issuer.clock.advance(31)
+
+
+@pytest.mark.parametrize(("end", "code"), [(ended, 1008), (expired, 1008), (unknown, 1013)])
+def test_an_open_websocket_is_closed_when_its_token_is_not_live_any_more(end, code, issuer, verifier):
+    sent, left = converse(verifier, issuer.token(), "one", lambda: end(issuer), "two", "three")
+    assert sent == [("accept", None), ("send", "one"), ("close", code)]
+    assert left == {"type": "websocket.disconnect", "code": code, "reason": "refused"}
+
+
+def test_nothing_is_sent_to_a_caller_whose_token_has_ended(issuer, verifier):
+    failed = []
+
+    async def push(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        for text in ("one", "two", "three"):
+            try:
+                await send({"type": "websocket.send", "text": text})
+            except OSError as fault:  # as ASGI has it when the peer is gone
+                failed.append(type(fault))
+            ended(issuer)
+        await send({"type": "websocket.close"})
+
+    sent, _ = converse(verifier, issuer.token(), app=push)
+    assert sent == [("accept", None), ("send", "one"), ("close", 1008)]
+    assert failed == [ConnectionAbortedError] * 2
+
+
+def test_a_websocket_that_is_open_to_all_is_not_watched(issuer, verifier):
+    scope, sent = websocket(), []
+    coming = [*CONNECT, {"type": "websocket.receive", "text": "one"}, {"type": "websocket.disconnect", "code": 1000}]
+
+    async def receive():
+        return coming.pop(0)
+
+    async def send(message):
+        sent.append(message["type"])
+
+    policy = Policy([("GET", "/live", Policy.OPEN)])
+    asyncio.run(TokenMiddleware(echo, verifier, policy)(scope, receive, send))
+    assert sent == ["websocket.accept", "websocket.send"]

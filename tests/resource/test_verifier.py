@@ -72,6 +72,9 @@ def test_it_tells_how_it_is(issuer, clock, verifier):
         "seq": 1,
         "keys": 1,
         "statements_not_believed": 0,
+        "on_stale": "refuse",
+        "stale_spells": 0,
+        "decided_stale": {"refuse": 0, "introspect": 0, "accept": 0},
         "proven_tokens": 1,
         "last_errors": {},
     }

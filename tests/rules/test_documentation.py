@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ import pytest
 from werkzeug.test import Client
 
 from app.settings import Settings
+from tests.support import django_site  # noqa: F401  two of the modules want a configured Django
+from tests.support.guides import GUIDES, read_guide, to_the_first_route
 from tokenserver.resource.testing import FakeIssuer
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def settings_table() -> str:
@@ -37,7 +41,7 @@ def test_the_readme_is_short_enough_to_be_read():
     assert len(README.splitlines()) <= 250
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
@@ -47,6 +51,23 @@ def example(kind: str) -> str:
     found = re.search(rf"<!-- example: {kind} -->\n```python\n(.*?)```", README, re.DOTALL)
     assert found is not None
     return found.group(1)
+
+
+@pytest.mark.parametrize("name", ["flask", "fastapi", "django"])
+def test_the_first_protected_route_takes_under_ten_lines(name):
+    program = next(iter(read_guide(name).files.values()))
+    lines = to_the_first_route(program)
+    assert any("require(" in line for line in lines)
+    assert len(lines) < 10, lines
+
+
+@pytest.mark.parametrize("page", sorted(GUIDES.glob("*.md")), ids=lambda page: page.stem)
+def test_the_examples_of_the_guides_are_good_python_and_name_what_there_is(page):
+    for example in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for node in ast.walk(ast.parse(example)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tokenserver"):
+                module = importlib.import_module(node.module or "")
+                assert not [alias.name for alias in node.names if not hasattr(module, alias.name)], page
 
 
 def by_wsgi(app: Any, headers: dict[str, str]) -> int:

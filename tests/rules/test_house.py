@@ -27,11 +27,15 @@ PACKAGES = ("tokenserver", "app")
 
 SDK = ("tokenserver.resource", "tokenserver.resource.wsgi", "tokenserver.resource.asgi", "tokenserver.client")
 OF_THE_SERVER = ("flask", "werkzeug", "sqlalchemy", "authlib", "redis", "pydantic", "click", "structlog")
+OF_ADAPTERS = ("fastapi", "starlette", "django", "asgiref", "rest_framework", "grpc")
 OF_THE_WHEEL = {"tokenserver", "jwt", "cryptography"}
 ADAPTERS = {  # the one file that may know a framework, and which
-    "resource/flask.py": {"flask"},
+    "resource/flask.py": {"flask", "werkzeug"},
     "resource/fastapi.py": {"fastapi", "starlette"},
-    "resource/django.py": {"django"},
+    "resource/starlette.py": {"starlette"},
+    "resource/django.py": {"django", "asgiref"},
+    "resource/rest_framework.py": {"rest_framework"},
+    "resource/grpc.py": {"grpc"},
     "client/requests.py": {"requests"},
     "client/httpx.py": {"httpx"},
     "client/httpx2.py": {"httpx2"},
@@ -83,7 +87,7 @@ def test_importing_the_sdk_loads_nothing_of_the_server(module):
     assert run.returncode == 0, run.stderr
     loaded = {name.partition(".")[0] for name in json.loads(run.stdout)}
     assert module.partition(".")[0] in loaded
-    assert loaded.isdisjoint(OF_THE_SERVER)
+    assert loaded.isdisjoint({*OF_THE_SERVER, *OF_ADAPTERS})
 
 
 def test_the_wheel_imports_only_pyjwt_and_cryptography():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,14 +40,20 @@ class Answer:
         return json.loads(self.body).get("error") if self.principal is None and self.body else None
 
 
-Call = Callable[[Verifier, Any, Request], Answer]
+Call = Callable[..., Answer]
 
 
-def by_wsgi(verifier: Verifier, require: Any, request: Request) -> Answer:
+def seen(handed_over: MutableMapping[str, Any]) -> Principal | None:
+    """The principal of an app; an app that is open to all has none."""
+    assert wsgi.PRINCIPAL == asgi.PRINCIPAL
+    return handed_over.get(wsgi.PRINCIPAL)
+
+
+def by_wsgi(verifier: Verifier, require: Any, request: Request, **more: Any) -> Answer:
     answer = Answer()
 
     def app(environ, start_response):
-        answer.principal = environ[wsgi.PRINCIPAL]
+        answer.principal = seen(environ)
         start_response("200 OK", [])
         return [b"the app"]
 
@@ -61,19 +67,19 @@ def by_wsgi(verifier: Verifier, require: Any, request: Request) -> Answer:
     for name, value in [*(("Authorization", value) for value in request.authorization), *request.forwarded]:
         key = f"HTTP_{name.upper().replace('-', '_')}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value
-    answer.body = b"".join(wsgi.TokenMiddleware(app, verifier, require)(environ, start_response))
+    answer.body = b"".join(wsgi.TokenMiddleware(app, verifier, require, **more)(environ, start_response))
     return answer
 
 
-def by_asgi(verifier: Verifier, require: Any, request: Request) -> Answer:
-    return asyncio.run(in_loop(verifier, require, request))
+def by_asgi(verifier: Verifier, require: Any, request: Request, **more: Any) -> Answer:
+    return asyncio.run(in_loop(verifier, require, request, **more))
 
 
-async def in_loop(verifier: Verifier, require: Any, request: Request) -> Answer:
+async def in_loop(verifier: Verifier, require: Any, request: Request, **more: Any) -> Answer:
     answer = Answer()
 
     async def app(scope, receive, send):
-        answer.principal = scope[asgi.PRINCIPAL]
+        answer.principal = seen(scope)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"the app"})
 
@@ -95,7 +101,7 @@ async def in_loop(verifier: Verifier, require: Any, request: Request) -> Answer:
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent],
         "client": None if request.peer is None else (request.peer, 50_000),
     }
-    await asgi.TokenMiddleware(app, verifier, require)(scope, receive, send)
+    await asgi.TokenMiddleware(app, verifier, require, **more)(scope, receive, send)
     return answer
 
 

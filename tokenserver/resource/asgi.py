@@ -3,20 +3,24 @@
     app = TokenMiddleware(app, verifier, Require(roles={"cloud_admin"}, scopes={"reports:read"}))
 
 The app finds the caller in `scope["tokenserver.principal"]`. HTTP requests are checked whatever their method (OPTIONS
-and HEAD included) and path, and WebSockets when they open: a refused one is answered over HTTP where the server can do
-that (`websocket.http.response`), and otherwise closed with code 1008 before it is accepted. An open WebSocket is not
-checked again. `lifespan` passes, and starts the background thread; a scope of any other type is an error.
+and HEAD included) and path, and WebSockets when they open (for a `Policy`: by GET). A refused one is answered over HTTP
+where the server can do that (`websocket.http.response`), and otherwise closed with code 1008 before it is accepted.
+`lifespan` passes, and starts the background thread; a scope of any other type is an error.
+
+An open WebSocket lives no longer than its token: it is looked at again with every message, in either direction, and
+when the token has expired or was ended, the socket is closed with code 1008 (1013 where that cannot be known), and the
+message goes nowhere. An answer over HTTP that has begun is not stopped.
 
 Waiting for news (`verifier.patience`) lets the event loop go on; it needs asyncio.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from tokenserver.resource.answers import Refusal
-from tokenserver.resource.guard import Guard, Presented
+from tokenserver.resource.answers import Answer, Refusal
+from tokenserver.resource.guard import OVERRIDING, Guard, Presented
 from tokenserver.resource.principal import Principal
 from tokenserver.resource.require import Require, RequireOf
 from tokenserver.resource.verifier import Verifier
@@ -29,15 +33,27 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PRINCIPAL = "tokenserver.principal"
 POLICY_VIOLATION = 1008
+TRY_AGAIN_LATER = 1013
+_DEEPEST = 20
 _FORWARDING = {b"forwarded": "forwarded", b"x-forwarded-for": "x-forwarded-for"}
+_OVERRIDING = frozenset(name.encode() for name in OVERRIDING)
 
 
 class TokenMiddleware:
     """The WSGI middleware of the same name takes the same arguments and gives the same verdicts."""
 
-    def __init__(self, app: ASGIApp, verifier: Verifier, require: Require | RequireOf) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        verifier: Verifier,
+        require: Require | RequireOf,
+        *,
+        metadata: bool | Mapping[str, object] = False,
+        explain: bool = False,
+    ) -> None:
         self.app = app
-        self.guard = Guard(verifier, require)
+        self.guard = Guard(verifier, require, metadata=metadata, explain=explain)
+        self._root_path = _root_path_of(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.pop(PRINCIPAL, None)
@@ -47,55 +63,100 @@ class TokenMiddleware:
             return await self.app(scope, receive, send)
         if kind not in {"http", "websocket"}:
             raise ValueError("TokenMiddleware guards http and websocket scopes only")
-        outcome = await self._outcome(_presented(scope))
-        if isinstance(outcome, Refusal):
-            return await (_refuse if kind == "http" else _refuse_websocket)(outcome, scope, receive, send)
-        scope[PRINCIPAL] = outcome
-        return await self.app(scope, receive, send)
-
-    async def _outcome(self, presented: Presented) -> Principal | Refusal:
+        presented = self._presented(scope)
         outcome = self.guard.check(presented)
         if isinstance(outcome, Refusal) and outcome.pending is not None:
-            patience = self.guard.verifier.patience
-            if await patience.wait_in_loop(outcome.pending):
-                return self.guard.check(presented)
-        return outcome
+            outcome = await self.guard.outcome_in_loop(presented)
+        if isinstance(outcome, Answer):
+            return await (_refuse if kind == "http" else _refuse_websocket)(outcome, scope, receive, send)
+        if outcome is None:
+            return await self.app(scope, receive, send)
+        scope[PRINCIPAL] = outcome
+        if kind == "websocket":
+            socket = _Socket(self.guard, presented, receive, send)
+            return await self.app(scope, socket.receive, socket.send)
+        return await self.app(scope, receive, send)
+
+    def _presented(self, scope: Scope) -> Presented:
+        return presented_in(scope, self._root_path, routed=self.guard.routed)
 
 
-def _presented(scope: Scope) -> Presented:
-    authorization, forwarded = [], []
+class _Socket:
+    """An open WebSocket, for as long as its token is live."""
+
+    def __init__(self, guard: Guard, presented: Presented, receive: Receive, send: Send) -> None:
+        self._guard, self._presented = guard, presented
+        self._receive, self._send = receive, send
+        self._closed: int | None = None
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] != "websocket.receive" or await self._is_live():
+            return message
+        return {"type": "websocket.disconnect", "code": self._closed, "reason": "refused"}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "websocket.send" and not await self._is_live():
+            raise ConnectionAbortedError("the token of this WebSocket has ended")
+        if self._closed is None:
+            await self._send(message)
+
+    async def _is_live(self) -> bool:
+        if self._closed is not None:
+            return False
+        outcome = await self._guard.outcome_in_loop(self._presented)
+        if isinstance(outcome, Principal) or self._closed is not None:
+            return self._closed is None
+        unknown = isinstance(outcome, Answer) and outcome.status == 503
+        self._closed = TRY_AGAIN_LATER if unknown else POLICY_VIOLATION
+        await self._send({"type": "websocket.close", "code": self._closed, "reason": "refused"})
+        return False
+
+
+def presented_in(scope: Scope, root_path: str = "", *, routed: bool) -> Presented:
+    authorization, forwarded, method = [], [], scope.get("method", "GET")
     for raw_name, value in scope.get("headers", ()):
         name = raw_name.lower()  # they should be in lower case already; not every server knows
         if name == b"authorization":
             authorization.append(value.decode("latin-1"))
         elif name in _FORWARDING:
             forwarded.append((_FORWARDING[name], value.decode("latin-1")))
+        elif name in _OVERRIDING:
+            method = ""
     client = scope.get("client")
-    return Presented(
-        authorization, client[0] if client else None, forwarded, scope.get("method", "GET"), _path_inside(scope)
-    )
+    presented = Presented(authorization, client[0] if client else None, forwarded)
+    if not routed:
+        return presented
+    root, path = root_path or scope.get("root_path", ""), scope.get("path", "")
+    if root and (path == root or path.startswith(f"{root}/")):
+        path = path[len(root) :]
+    return presented._replace(method=method, path=path, mount=root)
 
 
-def _path_inside(scope: Scope) -> str:
-    path: str = scope.get("path", "")
-    root: str = scope.get("root_path", "")
-    return path[len(root) :] if root and (path == root or path.startswith(f"{root}/")) else path
+def _root_path_of(app: object) -> str:
+    """FastAPI puts its own `root_path` into the scope, and finds its routes by what follows it, only further in."""
+    for _ in range(_DEEPEST):
+        root = getattr(app, "root_path", None)
+        if isinstance(root, str) and root:
+            return root
+        app = getattr(app, "app", None)
+    return ""
 
 
-async def _refuse(refusal: Refusal, scope: Scope, _: Receive, send: Send) -> None:
-    await _answer(refusal, send, "http.response", b"" if scope.get("method") == "HEAD" else refusal.body)
+async def _refuse(answer: Answer, scope: Scope, _: Receive, send: Send) -> None:
+    await _answer(answer, send, "http.response", b"" if scope.get("method") == "HEAD" else answer.body)
 
 
-async def _refuse_websocket(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse_websocket(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     if (await receive())["type"] != "websocket.connect":  # gone already
         return
     if "websocket.http.response" in (scope.get("extensions") or {}):
-        await _answer(refusal, send, "websocket.http.response", refusal.body)
+        await _answer(answer, send, "websocket.http.response", answer.body)
     else:
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "refused"})
 
 
-async def _answer(refusal: Refusal, send: Send, kind: str, body: bytes) -> None:
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in refusal.headers]
-    await send({"type": f"{kind}.start", "status": refusal.status, "headers": headers})
+async def _answer(answer: Answer, send: Send, kind: str, body: bytes) -> None:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": f"{kind}.start", "status": answer.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})

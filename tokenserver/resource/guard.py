@@ -1,25 +1,29 @@
 """May this request pass? Every decision of every adapter is made here, on values; adapters only translate.
 
-The guard answers, it never raises: whatever bytes a request is made of, the outcome is a `Principal` or a `Refusal`.
-What nobody foresaw is closed (503) and logged by its type and place, without its text, which may hold a token.
+The guard answers, it never raises: whatever bytes a request is made of, the outcome is a `Principal`, an `Answer`
+instead of the app's (nearly always a `Refusal`), or None where a `Policy` is open to all. What nobody foresaw is closed
+(503) and logged by its type and place, without its text, which may hold a token.
 
-A `Refusal` with `pending` may turn out otherwise once the background thread has tried to fetch what is missing: the
-adapter waits in its own way (`verifier.patience`), at most once, and looks again.
+A `Refusal` with `pending` may turn out otherwise once the background thread has tried to fetch what is missing:
+`outcome` and `outcome_in_loop` wait for that, at most once, and look again; `check` never waits.
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from tokenserver.errors import TokenServerError, Unavailable
-from tokenserver.resource.answers import Refusal, refusal
+from tokenserver.resource.answers import Answer, Refusal, Speaker
 from tokenserver.resource.bearer import bearer_token
+from tokenserver.resource.explaining import refuse_in_production
 from tokenserver.resource.judge import NotYetKnown
+from tokenserver.resource.policy import Policy
 from tokenserver.resource.principal import Principal
-from tokenserver.resource.require import Lacking, Require, RequireOf
+from tokenserver.resource.protected_resource import ProtectedResource
+from tokenserver.resource.require import Lacking, Open, Require, Required, RequireOf
 from tokenserver.resource.verifier import Verifier
 
 log = logging.getLogger("tokenserver.resource")
@@ -28,7 +32,9 @@ log = logging.getLogger("tokenserver.resource")
 class Presented(NamedTuple):
     """What a request presents: the values of its `Authorization` headers, and where it comes from.
 
-    `forwarded` has the `Forwarded` and `X-Forwarded-For` headers as name-value pairs, `path` is the one inside the app.
+    `forwarded` has the `Forwarded` and `X-Forwarded-For` headers as name-value pairs. Where the guard is `routed`:
+    `path` is the one inside the app, and `mount` what stands before it; `method` is empty where a header asks for
+    another one than the request has.
     """
 
     authorization: Sequence[str]
@@ -36,50 +42,110 @@ class Presented(NamedTuple):
     forwarded: Sequence[tuple[str, str]] = ()
     method: str = ""
     path: str = ""
+    mount: str = ""
+
+
+Outcome = Principal | Answer | None
+
+OVERRIDING: Final = ("x-http-method-override", "x-http-method", "x-method-override")
+"""Headers by which some frameworks take the method to be another."""
 
 
 class Guard:
-    """Checks requests against one requirement, or one per route."""
+    """Checks requests against one requirement, or one per route: a `Policy`, or a function."""
 
-    def __init__(self, verifier: Verifier, require: Require | RequireOf) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        require: Require | RequireOf,
+        *,
+        metadata: bool | Mapping[str, object] = False,
+        explain: bool = False,
+    ) -> None:
+        """`metadata` serves what `protected_resource` says, a mapping with further members; `explain`: development."""
         if not isinstance(require, Require) and not callable(require):
-            raise TypeError("require must be a Require, or a function (method, path) -> Require | None")
+            raise TypeError("require must be a Require, a Policy, or a function (method, path) -> Require | None")
+        if explain:
+            refuse_in_production(verifier.issuer)
         self.verifier = verifier
         self._judge = verifier.judge
+        self._patience = verifier.patience
         self._require = require if isinstance(require, Require) else None
         self._require_of = None if isinstance(require, Require) else require
+        self.resource = None
+        if metadata is not False:
+            more = {} if metadata is True else metadata
+            self.resource = ProtectedResource(verifier.audience, verifier.issuer, _scopes_of(require), more)
+        self.routed = self._require is None or self.resource is not None
+        """Whether method and path matter."""
+        self._speaker = Speaker(verifier.audience, None if self.resource is None else self.resource.url, explain)
 
-    def check(self, presented: Presented) -> Principal | Refusal:
-        """The caller, if it may pass."""
+    def outcome(self, presented: Presented) -> Outcome:
+        """For a thread: it may wait for up to the verifier's `patience`."""
+        outcome = self.check(presented)
+        if isinstance(outcome, Refusal) and outcome.pending is not None and self._patience.wait(outcome.pending):
+            return self.check(presented)
+        return outcome
+
+    async def outcome_in_loop(self, presented: Presented) -> Outcome:
+        """The same for an event loop, which goes on meanwhile."""
+        outcome = self.check(presented)
+        if (
+            isinstance(outcome, Refusal)
+            and outcome.pending is not None
+            and await self._patience.wait_in_loop(outcome.pending)
+        ):
+            return self.check(presented)
+        return outcome
+
+    def check(self, presented: Presented) -> Outcome:
+        """The caller, if it may pass, as far as is known now."""
         try:
             return self._admit(presented)
         except NotYetKnown as fault:
-            return refusal(fault.settled, self.verifier.audience, pending=fault.attempt)
+            return self._speaker.refusal(fault.settled, pending=fault.attempt)
         except TokenServerError as fault:
-            return refusal(fault, self.verifier.audience)
+            return self.refusal(fault)
         except Exception as fault:  # noqa: BLE001  closed, whatever it is
             log.error("unexpected %s at %s", type(fault).__name__, _place_of(fault))  # noqa: TRY400  no stranger's text
-            return refusal(Unavailable(detail="unexpected"), self.verifier.audience)
+            return self.refusal(Unavailable(detail="unexpected"))
 
-    def _admit(self, presented: Presented) -> Principal:
-        # 1. What is presented?
+    def refusal(self, fault: TokenServerError) -> Refusal:
+        """How this guard says `fault`."""
+        return self._speaker.refusal(fault)
+
+    def _admit(self, presented: Presented) -> Outcome:
+        if self.resource is not None and self.resource.is_asked_for(presented.method, presented.mount + presented.path):
+            return self.resource.answer
+        # 1. What is required here?
+        require = self._require
+        if require is None:
+            required = self._required_of(presented)
+            if required is Open.OPEN:
+                return None
+            require = required
+        # 2. What is presented?
         unverified_token = bearer_token(presented.authorization, self._judge.texts_proven)
-        # 2. What is required here?
-        require = self._require or self._required_of(presented)
         # 3. Is the token good, and still live?
         proven = self._judge.prove(unverified_token, None if require is None else require.on_stale)
         # 4. May it be used from there?
         self._judge.refuse_address(proven, presented.peer, presented.forwarded)
-        # 5. Has it the roles and scopes?
+        # 5. Has it what is required?
         if require is None:
-            raise Lacking(detail="nobody may pass here")
+            raise Lacking(detail="nobody may pass here: no rule takes this method and path")
         require.check(proven.principal)
         return proven.principal
 
-    def _required_of(self, presented: Presented) -> Require | None:
+    def _required_of(self, presented: Presented) -> Required | None:
         """None closes the route, to those with a valid token as well."""
         found = self._require_of(presented.method, presented.path) if self._require_of is not None else None
-        return found if isinstance(found, Require) else None
+        return found if isinstance(found, (Require, Open)) else None
+
+
+def _scopes_of(require: Require | RequireOf) -> frozenset[str]:
+    if isinstance(require, Require):
+        return require.all_scopes()
+    return require.scopes() if isinstance(require, Policy) else frozenset()
 
 
 def _place_of(fault: Exception) -> str:

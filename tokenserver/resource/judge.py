@@ -81,6 +81,8 @@ class Judge:
         self._proxies = proxies
         self._max_staleness, self._on_stale = max_staleness, on_stale
         self._told_of: int | None = None
+        self.decided_stale = dict.fromkeys(OnStale, 0)
+        """How many tokens were judged by old news, by the policy that held. No lock: it is a metric."""
 
     def prove(self, unverified_token: str, on_stale: OnStale | None = None) -> Proven:
         """Steps 1 to 3: what was proven of this token, if it is live."""
@@ -167,6 +169,7 @@ class Judge:
     def _allow_stale(self, known: Known, policy: OnStale) -> None:
         """Return only if the token may be judged by what is known, old as it is."""
         self._await_first_news(known)
+        self.decided_stale[policy] += 1
         if policy is OnStale.REFUSE:
             raise StaleNews(detail="stale")
         if self._told_of != self._sources.stale_spells:

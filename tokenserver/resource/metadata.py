@@ -22,7 +22,7 @@ from tokenserver.resource.knowledge import NoNews
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 _PORTS = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[!-~]+\Z")
-_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)\Z")
+LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)\Z")
 
 Origin = tuple[str, str, int]
 
@@ -63,7 +63,7 @@ def checked_issuer(issuer: str, *, allow_http: bool) -> str:
         raise ValueError(f"the issuer must be an https address: {fault}") from None
     if "?" in issuer:
         raise ValueError("the issuer must be an address without a query (RFC 8414 §2)")
-    if scheme == "http" and not allow_http and _LOOPBACK.match(host) is None:
+    if scheme == "http" and not allow_http and LOOPBACK.match(host) is None:
         raise ValueError("the issuer must be an https address; for plain http in a test set-up say allow_http=True")
     return issuer
 

@@ -1,23 +1,28 @@
 """What must a caller be and be allowed to do? A requirement of one route, or of a whole app.
 
-A caller meets a `Require` when its token carries *all* the roles and *all* the scopes that are named, compared whole
-and case-sensitively. Requiring nothing is a decision and must be said: `Require(any_caller=True)` admits every caller
-with a valid token.
+A caller meets a `Require` when its token carries *all* that is named: the roles and the scopes, compared whole and
+case-sensitively, and the organization, project and environment. Requiring nothing is a decision and must be said:
+`Require(any_caller=True)` admits every caller with a valid token.
 
-Three ways to require different things of different routes:
+`any_of` and `all_of` compose: `any_of(Require(roles={"cloud_admin"}), Require(scopes={"reports:read"}))`. Inside, a
+requirement is what is named by itself and a number of choices, of each of which one must be met; `all_of` joins both.
 
-- one middleware with a function `(method, path) -> Require | None` as its third argument; None, or no answer that is a
-  `Require`, means that nobody may pass (403). `path` is the decoded path inside the app, as its router sees it, and is
-  not normalised: write the function so that what it does not know gives None;
-- a middleware with `Require(any_caller=True)` in front, and `Require(...).check(principal)` in the handler;
-- a middleware of its own around each sub-app.
+Ways to require different things of different routes:
+
+- a `policy.Policy`, the table of a whole app, as the third argument of a middleware;
+- an adapter's `require(...)` at the route itself, with or without a table in front;
+- a function `(method, path) -> Require | None` in place of the table; None, or no answer that is a `Require`, means
+  that nobody may pass (403). `path` is the decoded path inside the app, as its router sees it, and is not normalised:
+  write the function so that what it does not know gives None;
+- `Require(...).check(principal)` in a handler, for what only the handler knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Literal, TypedDict
 
 from tokenserver.domain.catalogue import is_name
 from tokenserver.errors import InsufficientScope
@@ -43,52 +48,162 @@ class OnStale(StrEnum):
 
 
 class Lacking(InsufficientScope):
-    """A role or a scope is missing. `scopes` are those required, for the `scope` of the challenge (RFC 6750 §3)."""
+    """Something required is missing. `scopes` are those required, for the `scope` of the challenge (RFC 6750 §3)."""
 
     def __init__(self, scopes: frozenset[str] = frozenset(), *, detail: str = "") -> None:
         self.scopes = scopes
         super().__init__(detail=detail)
 
 
+class Elsewhere(Lacking):
+    public = "The access token is of another organization, project or environment than is required."
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Require:
-    """All of `roles` and all of `scopes`; `on_stale` overrides the verifier's policy where this is required."""
+    """All of what is named; `on_stale` overrides the verifier's policy where this is required."""
 
     roles: frozenset[str]
     scopes: frozenset[str]
+    organization: str | None
+    project: str | None
+    environment: str | None
     on_stale: OnStale | None
+    choices: tuple[tuple[Require, ...], ...]
+    """One requirement of each must be met: what `any_of` has made."""
 
     def __init__(
         self,
         roles: Iterable[str] = (),
         scopes: Iterable[str] = (),
         *,
+        organization: str | None = None,
+        project: str | None = None,
+        environment: str | None = None,
         any_caller: bool = False,
         on_stale: str | None = None,
+        choices: Iterable[tuple[Require, ...]] = (),
     ) -> None:
         named_roles, named_scopes = _names("roles", roles), _names("scopes", scopes)
-        if any_caller and (named_roles or named_scopes):
-            raise ValueError("any_caller=True goes with neither roles nor scopes: it admits every valid token")
-        if not (any_caller or named_roles or named_scopes):
+        chosen = tuple(choices)
+        places: dict[str, object] = {"organization": organization, "project": project, "environment": environment}
+        for what, place in places.items():
+            if place is not None and (not isinstance(place, str) or not place):
+                raise ValueError(f"{what} must be one, as tokens name it; for several, write any_of(...)")
+        named = bool(named_roles or named_scopes or chosen or any(places.values()))
+        if any_caller and named:
+            raise ValueError("any_caller=True goes with neither roles nor scopes nor a place: it admits every token")
+        if not (any_caller or named):
             raise ValueError("name roles or scopes, or say any_caller=True to admit every valid token")
         object.__setattr__(self, "roles", named_roles)
         object.__setattr__(self, "scopes", named_scopes)
+        for what, place in places.items():
+            object.__setattr__(self, what, place)
         object.__setattr__(self, "on_stale", None if on_stale is None else OnStale.read(on_stale))
+        object.__setattr__(self, "choices", chosen)
 
     def met_by(self, principal: Principal) -> bool:
-        """Whether `principal` has every role and every scope."""
-        return self.roles <= principal.roles and self.scopes <= principal.scopes
+        """Whether `principal` has all of it."""
+        try:
+            self.check(principal)
+        except InsufficientScope:
+            return False
+        return True
 
     def check(self, principal: Principal) -> None:
         """Raise InsufficientScope unless `principal` meets this: for use inside a handler."""
         if not self.roles <= principal.roles:
-            raise Lacking(self.scopes, detail="role")
+            raise Lacking(self._scopes_to_ask_for, detail=f"lacks the role {_listed(self.roles - principal.roles)}")
         if not self.scopes <= principal.scopes:
-            raise Lacking(self.scopes, detail="scope")
+            raise Lacking(self._scopes_to_ask_for, detail=f"lacks the scope {_listed(self.scopes - principal.scopes)}")
+        if self.organization is not None and self.organization != principal.organization:
+            raise Elsewhere(detail="of another organization")
+        if self.project is not None and self.project != principal.project:
+            raise Elsewhere(detail="of another project, or of none")
+        if self.environment is not None and self.environment != principal.environment:
+            raise Elsewhere(detail="of another environment, or of none")
+        for choice in self.choices:
+            if not any(one.met_by(principal) for one in choice):
+                raise Lacking(self._scopes_to_ask_for, detail="meets none of the alternatives")
+
+    def all_scopes(self) -> frozenset[str]:
+        """Every scope that is named anywhere in it."""
+        return self.scopes.union(*(one.all_scopes() for choice in self.choices for one in choice))
+
+    @property
+    def _scopes_to_ask_for(self) -> frozenset[str]:
+        """With the first alternative of each choice, since a challenge cannot say "or"."""
+        return self.scopes.union(*(choice[0]._scopes_to_ask_for for choice in self.choices))  # noqa: SLF001  our own
 
 
-RequireOf = Callable[[str, str], Require | None]
+class Open(Enum):
+    """No token is needed: see `policy`."""
+
+    OPEN = "open to all"
+
+
+Required = Require | Literal[Open.OPEN]
+
+RequireOf = Callable[[str, str], Required | None]
 """Method and path inside the app to what is required there."""
+
+
+class Terms(TypedDict, total=False):
+    """What a `Require` can be made of: the arguments of every adapter's `require(...)`."""
+
+    roles: Iterable[str]
+    scopes: Iterable[str]
+    organization: str
+    project: str
+    environment: str
+    any_caller: bool
+    on_stale: str
+
+
+def requirement(given: Require | None, terms: Terms) -> Require:
+    """`require(Require(...))` and `require(scopes={...})` mean the same."""
+    if given is None:
+        return Require(**terms)
+    if terms or not isinstance(given, Require):
+        raise TypeError("give one Require, or what it is made of: roles, scopes, organization, project, environment")
+    return given
+
+
+def any_of(*requirements: Require, on_stale: str | None = None) -> Require:
+    """One of them must be met."""
+    _refuse_what_does_not_compose("any_of", requirements)
+    if Require(any_caller=True) in requirements:
+        raise ValueError("any_of with any_caller=True admits every valid token: require that alone")
+    return Require(choices=[requirements], on_stale=on_stale)
+
+
+def all_of(*requirements: Require, on_stale: str | None = None) -> Require:
+    """All of them must be met."""
+    _refuse_what_does_not_compose("all_of", requirements)
+    return Require(
+        roles=frozenset().union(*(one.roles for one in requirements)),
+        scopes=frozenset().union(*(one.scopes for one in requirements)),
+        organization=_one("organization", [one.organization for one in requirements]),
+        project=_one("project", [one.project for one in requirements]),
+        environment=_one("environment", [one.environment for one in requirements]),
+        any_caller=all(one == Require(any_caller=True) for one in requirements),
+        on_stale=on_stale,
+        choices=[choice for one in requirements for choice in one.choices],
+    )
+
+
+def _refuse_what_does_not_compose(how: str, requirements: tuple[Require, ...]) -> None:
+    if len(requirements) < 2 or not all(isinstance(one, Require) for one in requirements):
+        raise TypeError(f"{how} takes two requirements or more, each a Require")
+    if any(one.on_stale is not None for one in requirements):
+        raise ValueError(f"on_stale is decided before what is required: write {how}(..., on_stale=...)")
+
+
+def _one(what: str, named: list[str | None]) -> str | None:
+    found = {one for one in named if one is not None}
+    if len(found) > 1:
+        raise ValueError(f"no token is of more than one {what}, so nobody could meet all of this")
+    return found.pop() if found else None
 
 
 def _names(what: str, given: Iterable[str]) -> frozenset[str]:
@@ -98,3 +213,7 @@ def _names(what: str, given: Iterable[str]) -> frozenset[str]:
     if not all(map(is_name, names)):
         raise ValueError(f"each of {what} must be one name, as it is in the catalogue: letters, digits and _ . : / * -")
     return names
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))

@@ -23,6 +23,7 @@ from tokenserver.resource.fetching import Fetch, HttpFetch
 from tokenserver.resource.issuer import Issuer
 from tokenserver.resource.judge import Judge, NotYetKnown
 from tokenserver.resource.metadata import checked_issuer
+from tokenserver.resource.metrics import exposition
 from tokenserver.resource.patience import Patience
 from tokenserver.resource.principal import Principal
 from tokenserver.resource.require import OnStale, Require
@@ -77,7 +78,7 @@ class Verifier:
         self.issuer = checked_issuer(issuer, allow_http=allow_http or fetch is not None)
         self.audience = audience
         self.patience = Patience(patience)
-        self._max_staleness = max_staleness
+        self._max_staleness, self._on_stale = max_staleness, OnStale.read(on_stale)
         self._proven = ProvenTokens(most_tokens)
         self._time = Timekeeper(clock, monotonic, max_staleness)
         self._sources = Sources(
@@ -98,7 +99,7 @@ class Verifier:
             proven=self._proven,
             proxies=TrustedProxies.parse(trusted_proxies or ()),
             max_staleness=max_staleness,
-            on_stale=OnStale.read(on_stale),
+            on_stale=self._on_stale,
         )
 
     def verify(self, unverified_token: str, require: Require, *, address: str | None = None) -> Principal:
@@ -178,7 +179,9 @@ class Verifier:
         return "stale" if age > self._max_staleness else "fresh"
 
     def health(self) -> dict[str, Any]:
-        """For a health check or a metric; `last_errors` are in words, by subject. Holds no token and no address."""
+        """For a health check. `last_errors` are in words, by subject; `decided_stale` counts the tokens that were
+        judged while the news was too old, by the policy that held at their routes. Holds no token and no address.
+        """
         known = self._sources.known
         return {
             "state": self.state,
@@ -186,6 +189,13 @@ class Verifier:
             "seq": known.seq,
             "keys": len(known.keys),
             "statements_not_believed": self._sources.not_believed,
+            "on_stale": str(self._on_stale),
+            "stale_spells": self._sources.stale_spells,
+            "decided_stale": {str(policy): count for policy, count in self.judge.decided_stale.items()},
             "proven_tokens": len(self._proven),
             "last_errors": dict(self._sources.failures),
         }
+
+    def metrics(self) -> str:
+        """The same for Prometheus, in its text format: serve it at `/metrics`, or append it to what is there."""
+        return exposition(self.health(), self.audience)

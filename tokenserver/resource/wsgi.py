@@ -3,67 +3,78 @@
     app = TokenMiddleware(app, verifier, Require(roles={"cloud_admin"}, scopes={"reports:read"}))
 
 The app finds the caller in `environ["tokenserver.principal"]`. Every request is checked, whatever its method (OPTIONS
-and HEAD included) and path; what is open to all is put beside the middleware and not inside it. Per route: see
-`require`. Apache's mod_wsgi passes the header on only with `WSGIPassAuthorization On`, and uWSGI runs the thread that
-listens for news only with `enable-threads`.
+and HEAD included) and path; what is open to all is put beside the middleware, or said by a `Policy`. Apache's mod_wsgi
+passes the header on only with `WSGIPassAuthorization On`, and uWSGI runs the thread that listens for news only with
+`enable-threads`.
 
 A WSGI server joins repeated headers with commas: for `Authorization` that is refused as malformed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication
 
-from tokenserver.resource.answers import Refusal
-from tokenserver.resource.guard import Guard, Presented
+from tokenserver.resource.answers import Answer
+from tokenserver.resource.guard import OVERRIDING, Guard, Presented
+from tokenserver.resource.principal import Principal
 from tokenserver.resource.require import Require, RequireOf
 from tokenserver.resource.verifier import Verifier
 
 PRINCIPAL = "tokenserver.principal"
-_PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
+_OVERRIDING = frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in OVERRIDING)
+_PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
 
 
 class TokenMiddleware:
     """The ASGI middleware of the same name takes the same arguments and gives the same verdicts."""
 
-    def __init__(self, app: WSGIApplication, verifier: Verifier, require: Require | RequireOf) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        verifier: Verifier,
+        require: Require | RequireOf,
+        *,
+        metadata: bool | Mapping[str, object] = False,
+        explain: bool = False,
+    ) -> None:
         self.app = app
-        self.guard = Guard(verifier, require)
+        self.guard = Guard(verifier, require, metadata=metadata, explain=explain)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         environ.pop(PRINCIPAL, None)
-        presented = _presented(environ)
-        outcome = self.guard.check(presented)
-        if isinstance(outcome, Refusal) and outcome.pending is not None and self._has_waited_for(outcome):
-            outcome = self.guard.check(presented)
-        if isinstance(outcome, Refusal):
-            return _refuse(outcome, environ, start_response)
-        environ[PRINCIPAL] = outcome
+        outcome = self.guard.outcome(presented_in(environ, routed=self.guard.routed))
+        if isinstance(outcome, Principal):
+            environ[PRINCIPAL] = outcome
+        elif outcome is not None:
+            return _answer(outcome, environ, start_response)
         return self.app(environ, start_response)
 
-    def _has_waited_for(self, refusal: Refusal) -> bool:
-        return refusal.pending is not None and self.guard.verifier.patience.wait(refusal.pending)
 
-
-def _presented(environ: dict[str, Any]) -> Presented:
+def presented_in(environ: Mapping[str, Any], *, routed: bool) -> Presented:
     authorization = environ.get("HTTP_AUTHORIZATION")
-    path = environ.get("PATH_INFO", "")
-    return Presented(
+    presented = Presented(
         () if authorization is None else (authorization,),
         environ.get("REMOTE_ADDR"),
         _forwarded(environ) if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ else (),
-        environ.get("REQUEST_METHOD", ""),
-        path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace"),  # PEP 3333
     )
+    if not routed:
+        return presented
+    method = environ.get("REQUEST_METHOD", "") if environ.keys().isdisjoint(_OVERRIDING) else ""
+    path, mount = _decoded(environ.get("PATH_INFO", "")), _decoded(environ.get("SCRIPT_NAME", ""))
+    return presented._replace(method=method, path=path, mount=mount)
 
 
-def _forwarded(environ: dict[str, Any]) -> list[tuple[str, str]]:
+def _decoded(path: str) -> str:
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")  # PEP 3333
+
+
+def _forwarded(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
     named = {"forwarded": environ.get("HTTP_FORWARDED"), "x-forwarded-for": environ.get("HTTP_X_FORWARDED_FOR")}
     return [(name, value) for name, value in named.items() if value is not None]
 
 
-def _refuse(refusal: Refusal, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    start_response(f"{refusal.status} {_PHRASES.get(refusal.status, 'Refused')}", list(refusal.headers))
-    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [refusal.body]
+def _answer(answer: Answer, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    start_response(f"{answer.status} {_PHRASES.get(answer.status, 'Refused')}", list(answer.headers))
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
