@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, tuple_
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow
 from tokenserver.domain.credential import EXPIRES_SOON, Credential, Status, name_key
@@ -43,12 +43,9 @@ def ordered(query: Select[Any], order: Order, after: Place | None) -> Select[Any
     row = CredentialRow
     backwards = order.value.startswith("-")
     key: Any = row.name_key if order in {Order.NAME, Order.NAME_BACKWARDS} else row.created_at
-    if after is not None:
-        value, client_id = after
-        beyond = key < value if backwards else key > value
-        tied = row.client_id < client_id if backwards else row.client_id > client_id
-        query = query.where(or_(beyond, and_(key == value, tied)))
     columns = (key, row.client_id)
+    if after is not None:  # compared as one value, so that databases find the place by the index
+        query = query.where(tuple_(*columns) < after if backwards else tuple_(*columns) > after)
     return query.order_by(*(column.desc() for column in columns) if backwards else columns)
 
 

@@ -19,7 +19,6 @@ from tokenserver.domain.selection import Order, Selection
 from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
-
 WIDE_EXPORT = "\uff25\uff38\uff30\uff2f\uff32\uff34"
 
 
