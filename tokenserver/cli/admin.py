@@ -11,12 +11,14 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from tokenserver.cli.connection import Connection
 from tokenserver.cli.failures import Problem, unavailable
-from tokenserver.cli.transport import Response, Send, send, stream
+
+if TYPE_CHECKING:  # the transport loads TLS, which is not for --help
+    from tokenserver.cli.transport import Response, Send, Stream
 
 AUDIENCE = "urn:tokenserver:admin"
 LARGEST_PAGE = 200
@@ -31,7 +33,7 @@ class Answer:
     etag: str | None
 
 
-def fetch_token(connection: Connection, form: Mapping[str, str], send: Send = send) -> dict[str, Any]:
+def fetch_token(connection: Connection, form: Mapping[str, str], send: Send) -> dict[str, Any]:
     """What the token endpoint grants to the credential of the connection."""
     sent = {"grant_type": "client_credentials", **form}
     headers = {"Authorization": basic(connection), "Content-Type": "application/x-www-form-urlencoded"}
@@ -49,9 +51,9 @@ def basic(connection: Connection) -> str:
 
 
 class AdminApi:
-    def __init__(self, connection: Connection, send: Send = send) -> None:
+    def __init__(self, connection: Connection, send: Send, stream: Stream) -> None:
         self.connection = connection
-        self._send = send
+        self._send, self._stream = send, stream
         self._token: str | None = None
 
     def get(self, path: str, query: Query | None = None) -> Answer:
@@ -100,7 +102,7 @@ class AdminApi:
         """A long answer, in pieces."""
         url = self.connection.url + path + _written(query)
         first = True
-        for piece in stream(url, {"Authorization": self._bearer(), "Accept": "*/*"}):
+        for piece in self._stream(url, {"Authorization": self._bearer(), "Accept": "*/*"}):
             if first and piece.status != 200:
                 _read(piece)
             first = False

@@ -16,7 +16,7 @@ from tokenserver.cli import narrowing
 from tokenserver.cli.failures import Problem, usage
 from tokenserver.cli.fields import JSON_OPTION, body_of, flag_of
 from tokenserver.cli.finding import identified
-from tokenserver.cli.resources import Action, Resource
+from tokenserver.cli.resource import Action, Resource
 from tokenserver.cli.secret_file import secret_place
 from tokenserver.cli.session import Session, shared_options, with_secret_file
 

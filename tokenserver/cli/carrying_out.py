@@ -16,7 +16,8 @@ from typing import Any
 from tokenserver.cli.admin import AdminApi
 from tokenserver.cli.failures import Exit, Failure, Problem, usage
 from tokenserver.cli.planning import Deed, Step
-from tokenserver.cli.resources import API, CREDENTIAL, ROLE, Resource
+from tokenserver.cli.resource import Resource
+from tokenserver.cli.resources import API, CREDENTIAL, ROLE
 from tokenserver.cli.secret_file import secret_place
 
 _RESOURCES: dict[str, Resource] = {resource.name: resource for resource in (API, ROLE, CREDENTIAL)}
@@ -144,8 +145,6 @@ class _telling:  # noqa: N801  used as a statement
             else lambda pointer: pointer or "/"
         )
         named = fault.naming(place_of) if isinstance(fault, Problem) else fault
-        where = f"{place_of('')}: " if self._step.declared is not None else ""
-        failed = (
-            f"{where}could not {self._step.deed} {self._step.kind} {self._step.title}; what comes after was not done."
-        )
+        step = self._step
+        failed = f"{self._file}: could not {step.deed} the {step.kind} {step.title}; what comes after was not done."
         raise Failure(Exit(named.exit_code), failed, named.message) from None

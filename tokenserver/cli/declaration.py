@@ -16,14 +16,12 @@
         expires_at: 2027-11-21                                          # or never
         disabled: false
 
-Only the members that are there are managed: what a file does not mention stays as it is. Refused are unknown and
-repeated members, anchors and aliases (a few lines of them can mean millions), and a word that YAML takes for something
-else than text (`no`, `1.10`). A moment must be the same at every run, so that `+90d` is refused.
+Only the members that are there are managed: what a file does not mention stays as it is. Unknown and
+repeated members are refused. A moment must be the same at every run, so that `+90d` is refused.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,9 +29,8 @@ from typing import Any
 
 import yaml
 
-from tokenserver.cli import fields
+from tokenserver.cli import nodes
 from tokenserver.cli.failures import usage
-from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.errors import InvalidInput
 
 LARGEST_FILE = 4 * 1024 * 1024
@@ -55,7 +52,7 @@ class Declared:
 
         def named(pointer: str) -> str:
             member = pointer.removeprefix("/").partition("/")[0]
-            return f"{file}:{self.lines.get(member, self.line)}: {self.kind} {self.key}{', ' * bool(pointer)}{pointer.removeprefix('/')}"
+            return f"{file}:{self.lines.get(member, self.line)}: {self.kind} {self.key}, {member}"
 
         return named
 
@@ -80,7 +77,7 @@ def read_declaration(path: Path, text: str | None = None) -> Declaration:
     if len(content) > LARGEST_FILE:
         raise usage(f"{file} is too long.")
     try:
-        root = yaml.compose(content, Loader=_NoAliases)
+        root = yaml.compose(content, Loader=nodes.NoAliases)
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark is not None else 1
         raise usage(f"{file}:{line}: {fault.problem or 'this is no YAML'}.") from None
@@ -94,21 +91,6 @@ def read_declaration(path: Path, text: str | None = None) -> Declaration:
             *told, *([f"… and {len(reading.faults) - _MOST_FAULTS} more."] * (len(reading.faults) > _MOST_FAULTS))
         )
     return declaration
-
-
-class _NoAliases(yaml.SafeLoader):
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not read here: write it out", mark)
-        return super().compose_node(parent, index)
-
-
-class _Fault(Exception):
-    """A value is not right; the text says what to write."""
-
-
-Read = Callable[[yaml.Node], Any]
 
 
 class _Reading:
@@ -143,143 +125,57 @@ class _Reading:
                 things[thing.key] = thing
         return tuple(things.values())
 
-    def _thing(self, kind: str, key: str, readers: Mapping[str, Read], node: yaml.Node) -> Declared | None:
+    def _thing(self, kind: str, key: str, readers: Mapping[str, nodes.Read], node: yaml.Node) -> Declared | None:
         body: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for name, (line, value) in self._members(node, f"one of the {kind}s", set(readers)):
             lines[name] = line
             try:
                 body[name] = readers[name](value)
-            except (_Fault, ValueError) as fault:
-                self.faults.append((_line(value), f"{name} {str(fault).removesuffix('.')}"))
+            except ValueError as fault:
+                at = fault.line if isinstance(fault, nodes.FaultAt) else nodes.line_of(value)
+                self.faults.append((at, f"{name} {str(fault).removesuffix('.')}"))
             except InvalidInput as fault:
-                self.faults += [(_line(value), f"{name}: {one.hint}") for one in fault.faults]
+                self.faults += [(nodes.line_of(value), f"{name}: {one.hint}") for one in fault.faults]
         if key not in lines:
-            self.faults.append((_line(node), f"{key} is missing"))
+            self.faults.append((nodes.line_of(node), f"{key} is missing"))
         if not isinstance(body.get(key), str):
             return None
-        return Declared(kind, body[key], body, _line(node), lines)
+        return Declared(kind, body[key], body, nodes.line_of(node), lines)
 
     def _members(self, node: yaml.Node, what: str, known: set[str]) -> Iterator[tuple[str, tuple[int, yaml.Node]]]:
         if not isinstance(node, yaml.MappingNode):
-            self.faults.append((_line(node), f"{what} must have members such as {min(known)}: …"))
+            self.faults.append((nodes.line_of(node), f"{what} must have members such as {min(known)}: …"))
             return
         seen: set[str] = set()
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
             if name not in known:
-                self.faults.append((_line(key), f"a member is not known; known are {', '.join(sorted(known))}"))
+                self.faults.append((nodes.line_of(key), f"a member is not known; known are {', '.join(sorted(known))}"))
             elif name in seen:
-                self.faults.append((_line(key), f"{name} is there twice"))
+                self.faults.append((nodes.line_of(key), f"{name} is there twice"))
             else:
                 seen.add(name)
-                yield name, (_line(key), value)
+                yield name, (nodes.line_of(key), value)
 
 
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
-def _is(node: yaml.Node, *kinds: str) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag in {f"tag:yaml.org,2002:{kind}" for kind in kinds}
-
-
-def _text(node: yaml.Node) -> str:
-    if not _is(node, "str"):
-        raise _Fault("must be text: put it in quotes")
-    return unicodedata.normalize("NFC", str(node.value).strip())  # as the server keeps it
-
-
-def _or_null(read: Read) -> Read:
-    return lambda node: None if _is(node, "null") else read(node)
-
-
-def _boolean(node: yaml.Node) -> bool:
-    if not _is(node, "bool") or node.value.lower() not in {"true", "false"}:
-        raise _Fault("must be true or false")
-    return bool(node.value.lower() == "true")
-
-
-def _seconds(node: yaml.Node) -> int:
-    if not _is(node, "int", "str"):
-        raise _Fault("must be a number of seconds, or a duration such as 15m")
-    return fields.duration(node.value)
-
-
-def _moment(node: yaml.Node) -> str | None:
-    if not _is(node, "str", "timestamp") or node.value.startswith("+"):
-        raise _Fault("must be a date, a moment with its offset, or never; it must be the same at every run")
-    return None if node.value == "never" else fields.moment(node.value)
-
-
-def _list(read: Read) -> Read:
-    def read_list(node: yaml.Node) -> list[Any]:
-        if not isinstance(node, yaml.SequenceNode):
-            raise _Fault("must be a list")
-        return [read(item) for item in node.value]
-
-    return read_list
-
-
-def _addresses(node: yaml.Node) -> list[str]:
-    texts = _list(_text)(node) if isinstance(node, yaml.SequenceNode) else [_text(node)]
-    return list(AllowedIPs.parse(texts).normal_form())
-
-
-def _shaped(short: Callable[[str], dict[str, Any]], members: Mapping[str, Read], *required: str) -> Read:
-    """A text in its short form, or a mapping with these members."""
-
-    def read(node: yaml.Node) -> dict[str, Any]:
-        if not isinstance(node, yaml.MappingNode):
-            return short(_text(node))
-        found: dict[str, Any] = {}
-        for key, value in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else ""
-            if name not in members or name in found:
-                raise _Fault(f"has members, once each, of: {', '.join(members)}")
-            found[name] = members[name](value)
-        missing = [name for name in required if name not in found]
-        if missing:
-            raise _Fault(f"lacks {', '.join(missing)}")
-        return found
-
-    return read
-
-
-def _word(*choices: str) -> Read:
-    read = fields.choice(*choices)
-    return lambda node: read(_text(node))
-
-
-_GRANT = _shaped(
-    fields.grant,
-    {"audience": _text, "access": _word("custom", "all_read", "all_read_write"), "scopes": _list(_text)},
-    "audience",
-)
-_SCOPE = _shaped(
-    fields.scope,
-    {"name": _text, "access": _word("read", "write"), "sensitive": _boolean, "description": _text},
-    "name",
-    "access",
-)
-
-_KINDS: dict[str, tuple[str, str, Mapping[str, Read]]] = {
-    "apis": ("api", "audience", {"audience": _text, "name": _text, "scopes": _list(_SCOPE)}),
-    "roles": ("role", "name", {"name": _text, "description": _text, "audience": _or_null(_text)}),
+_KINDS: dict[str, tuple[str, str, Mapping[str, nodes.Read]]] = {
+    "apis": ("api", "audience", {"audience": nodes.text, "name": nodes.text, "scopes": nodes.list_of(nodes.SCOPE)}),
+    "roles": ("role", "name", {"name": nodes.text, "description": nodes.text, "audience": nodes.or_null(nodes.text)}),
     "credentials": (
         "credential",
         "name",
         {
-            "name": _text,
-            "description": _text,
-            "roles": _list(_text),
-            "grants": _list(_GRANT),
-            "allowed_ips": _or_null(_addresses),
-            "token_lifetime": _seconds,
-            "expires_at": _moment,
-            "project": _text,
-            "environment": _text,
-            "disabled": _boolean,
+            "name": nodes.text,
+            "description": nodes.text,
+            "roles": nodes.list_of(nodes.text),
+            "grants": nodes.list_of(nodes.GRANT),
+            "allowed_ips": nodes.or_null(nodes.allowed_ips),
+            "token_lifetime": nodes.seconds,
+            "expires_at": nodes.moment,
+            "project": nodes.text,
+            "environment": nodes.text,
+            "disabled": nodes.boolean,
         },
     ),
 }

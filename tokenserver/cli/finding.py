@@ -6,7 +6,7 @@ import re
 
 from tokenserver.cli.admin import AdminApi, Answer
 from tokenserver.cli.failures import Exit, Failure, Problem
-from tokenserver.cli.resources import Resource
+from tokenserver.cli.resource import Resource
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 

@@ -6,46 +6,9 @@ bodies may come from `--json` as well, so that a member that a newer server know
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tokenserver.cli.fields import Field, addresses, choice, duration, grant, moment, scope, whole_number
+from tokenserver.cli.resource import Action, Resource
 from tokenserver.cli.screen import Column
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A POST under one thing. `consequence` is what a person confirms; `secret` the member that is shown once."""
-
-    name: str
-    path: str
-    help: str
-    fields: tuple[Field, ...] = ()
-    consequence: str = ""
-    secret: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A collection of the admin API. `known_by`: a member that may be typed instead of the ID."""
-
-    name: str
-    path: str
-    help: str
-    columns: tuple[Column, ...]
-    fields: tuple[Field, ...]
-    filters: tuple[Field, ...] = ()
-    actions: tuple[Action, ...] = ()
-    id: str = "id"
-    title: str = "name"
-    known_by: str = ""
-    secret: str = ""
-    cascades: bool = False
-    deletion: str = "It is gone from every list."
-
-    @property
-    def metavar(self) -> str:
-        return f"{self.id.upper()}|{self.known_by.upper()}" if self.known_by else self.id.upper()
-
 
 _CREATE = frozenset({"create"})
 _NAME = Field("name", "What people know it by.", required=True)

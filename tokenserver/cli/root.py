@@ -51,6 +51,13 @@ class Root(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, told) for name, (_, _, told) in _COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # before click, which has one code for it and for much else
+            stop_showing()
+            ctx.exit(int(Exit.READER_GONE))
+
     def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
         inner: Callable[..., Any] = super().main
 

@@ -59,7 +59,7 @@ def words(value: object, member: str = "") -> str:
     if member in _SHORT and isinstance(value, Sequence) and all(isinstance(one, Mapping) for one in value):
         return clean("; ".join(map(_SHORT[member], value))) or NOTHING
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {words(one)}" for name, one in value.items() if one not in (None, "", []))
+        return ", ".join(f"{clean(name)} {words(one)}" for name, one in value.items() if one not in (None, "", []))
     if isinstance(value, Sequence) and not isinstance(value, str):
         between = "; " if any(isinstance(one, Mapping) for one in value) else ", "
         return between.join(words(one) for one in value) or NOTHING
@@ -81,7 +81,7 @@ class Screen:
             echo(as_json(document))
         else:
             members = dict.fromkeys([*(name for name in first if name in document), *document])
-            _tables().show_record([(name.replace("_", " "), words(document[name], name)) for name in members])
+            _tables().show_record([(clean(name.replace("_", " ")), words(document[name], name)) for name in members])
 
     def listing(self, page: Document, columns: Sequence[Column], *, essence: str) -> None:
         """Many things of one kind: a document with `items`, and `next` where there are more."""

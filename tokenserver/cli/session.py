@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenserver.cli.admin import AdminApi
 from tokenserver.cli.connection import Connection, connection
 from tokenserver.cli.failures import Exit, Failure, usage
 from tokenserver.cli.screen import Document, Screen, echo, stop_showing, words
 
 if TYPE_CHECKING:
-    from tokenserver.cli.admin import AdminApi
     from tokenserver.cli.secret_file import SecretPlace
 
 Command = Callable[..., Any]
@@ -44,9 +44,9 @@ class Session:
 
     @functools.cached_property
     def admin(self) -> AdminApi:
-        from tokenserver.cli.admin import AdminApi  # noqa: PLC0415  TLS takes a while to load: not for --help
+        from tokenserver.cli.transport import send, stream  # noqa: PLC0415  TLS takes a while to load: not for --help
 
-        return AdminApi(self.connection)
+        return AdminApi(self.connection, send, stream)
 
     def confirm(self, consequence: str, typed: str) -> None:
         """Go on only if a person types the name of what ends, or `--yes` was said."""

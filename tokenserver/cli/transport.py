@@ -35,6 +35,8 @@ class Response:
 
 Send = Callable[[str, str, Mapping[str, str], bytes | None], Response]
 """Method, URL, headers and body to what was answered."""
+Stream = Callable[[str, Mapping[str, str]], Iterator[Response]]
+"""URL and headers to the answer in pieces."""
 
 
 def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Response:

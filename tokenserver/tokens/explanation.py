@@ -77,6 +77,7 @@ _BY_DETAIL: Mapping[str, tuple[str, str]] = {
     "of another type": ("header", "Its type is not at+jwt: it is another kind of token (an ID token, perhaps)."),
     "an extension that is not understood": ("header", "Its header has an extension that is not understood."),
     "unknown key": ("key", "It names a key that is not in the key set: another issuer, or a key set that is old."),
+    "signing key revoked": ("key", "The key that it names was revoked."),
     "the algorithm is not the key's": ("key", "Its algorithm is not the one of the key that it names."),
     "bad signature": ("signature", "The signature is not of this key over this text: it was changed, or forged."),
 }

@@ -10,7 +10,7 @@ import click
 
 from tokenserver.cli.building import show_list
 from tokenserver.cli.fields import Reading, moment
-from tokenserver.cli.resources import Resource
+from tokenserver.cli.resource import Resource
 from tokenserver.cli.screen import Column, clean
 from tokenserver.cli.session import Session, shared_options
 

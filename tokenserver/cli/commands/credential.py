@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from tokenserver.cli.admin import basic
 from tokenserver.cli.building import group_of
 from tokenserver.cli.failures import Problem, unavailable, usage
 from tokenserver.cli.resources import CREDENTIAL
@@ -28,8 +29,7 @@ def claim(session: Session, claim_url: str, secret_file: Path | None, *, overwri
     secret, so that this command runs with that credential in the environment or in a profile, not with an
     administrator's. It may be repeated until the new secret has been used.
     """
-    from tokenserver.cli.admin import basic  # noqa: PLC0415  TLS takes a while to load
-    from tokenserver.cli.transport import send  # noqa: PLC0415  as above
+    from tokenserver.cli.transport import send  # noqa: PLC0415  TLS takes a while to load
 
     connection = session.connection
     if _origin(claim_url) != _origin(connection.url):

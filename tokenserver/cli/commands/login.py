@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tokenserver.cli.admin import AUDIENCE, fetch_token
 from tokenserver.cli.connection import Connection, allows_http, checked_url, value_of
 from tokenserver.cli.failures import Exit, Failure, usage
 from tokenserver.cli.fields import Reading
@@ -94,6 +95,6 @@ def _secret(*, from_stdin: bool) -> str:
 
 
 def _check(connection: Connection) -> None:
-    from tokenserver.cli.admin import AUDIENCE, fetch_token  # noqa: PLC0415  TLS takes a while to load
+    from tokenserver.cli.transport import send  # noqa: PLC0415  TLS takes a while to load
 
-    fetch_token(connection, {"resource": AUDIENCE})
+    fetch_token(connection, {"resource": AUDIENCE}, send)

@@ -16,6 +16,7 @@ from tokenserver.cli.inspection import Sources, known_offline, known_online, res
 from tokenserver.cli.screen import Column, echo
 from tokenserver.cli.secret_file import secret_place
 from tokenserver.cli.session import Session, shared_options, with_secret_file
+from tokenserver.cli.transport import send
 from tokenserver.clock import rfc3339, utc_now
 from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.errors import InvalidInput
@@ -45,7 +46,7 @@ def get(
     if resource is not None:
         form["resource"] = resource
     with secret_place(secret_file, overwrite=overwrite) as place:
-        document = fetch_token(session.connection, form)
+        document = fetch_token(session.connection, form, send)
         if place is not None:
             place.keep(str(document["access_token"]))
             session.screen.note(f"Written to {place.path}; it ends in {document.get('expires_in')} seconds.")
