@@ -129,7 +129,11 @@ def stub() -> Iterator[Stub]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             stub.asked.append((self.command, self.path, dict(self.headers.items()), body))
             stub.before_answering()
-            nothing = (404, {}, b'{"title": "There is nothing at this address.", "code": "not_found"}')
+            nothing: tuple[int, dict[str, str], bytes] = (
+                404,
+                {},
+                b'{"title": "There is nothing at this address.", "code": "not_found"}',
+            )
             status, headers, content = stub.answers.get((self.command, self.path.partition("?")[0]), nothing)
             with contextlib.suppress(BrokenPipeError):  # a caller that was interrupted
                 self.say(status, headers, content)

@@ -10,8 +10,10 @@ import pytest
 from tests.support.terminals import in_a_terminal
 from tests.support.world import AUDIENCE
 from tokenserver.cli.fields import flag_of
-from tokenserver.cli.resources import RESOURCES
+from tokenserver.cli.resources import API, CREDENTIAL, ROLE
+from tokenserver.cli.tenancy import OPERATOR, ORGANIZATION, PROJECT, WEBHOOK
 
+RESOURCES = (CREDENTIAL, API, ROLE, ORGANIZATION, PROJECT, OPERATOR, WEBHOOK)
 GOOD = ("--role", "reader", "--grant", f"{AUDIENCE}=all_read")
 
 
@@ -307,12 +309,13 @@ def test_every_row_of_the_table_makes_commands_that_ask_for_what_they_say(at_the
     stub.answer("DELETE", f"{resource.path}/x1", b"", 204)
     assert at_the_stub.ok(resource.name, "list", "-q") == "x1\n"
     assert at_the_stub.json(resource.name, "show", "x1") == thing
-    body = {field.member: "x" for field in resource.fields if field.required}
+    body = {field.member: ["x"] if field.many else "x" for field in resource.fields if field.required}
     at_the_stub.ok(resource.name, "create", "--json", "-", stdin=json.dumps(body))
     assert stub.bodies("POST", resource.path) == [body]
     at_the_stub.ok(resource.name, "update", "x1", "--json", "-", stdin='{"of_a_newer_server": 1}')
     assert stub.bodies("PATCH", f"{resource.path}/x1") == [{"of_a_newer_server": 1}]
-    at_the_stub.ok(resource.name, "delete", "x1", "--yes")
+    at_the_stub.run(resource.name, "delete", "x1", "--yes")
+    assert (stub.asked[-1][0] == "DELETE") is ("delete" not in resource.lacks)
     for action in resource.actions:
         stub.answer("POST", f"{resource.path}/x1{action.path}", thing)
         at_the_stub.ok(resource.name, action.name, "x1", "--yes")

@@ -24,6 +24,7 @@ credentials:
     allowed_ips: 192.0.2.1 - 192.0.3.254, 2001:db8::/32
     token_lifetime: 15m
     expires_at: 2027-11-21
+    rotation_schedule: {interval_days: 90, grace_seconds: 14d}
     disabled: false
   - {name: "e\\u0301", allowed_ips: [192.0.2.1, "192.0.2.1"], expires_at: never, token_lifetime: 60}
   - {name: anywhere, allowed_ips: null, expires_at: 2027-11-21T09:30:00+02:00}
@@ -52,6 +53,7 @@ def test_a_good_file_becomes_values():
         "allowed_ips": ["192.0.2.1-192.0.3.254", "2001:db8::/32"],
         "token_lifetime": 900,
         "expires_at": "2027-11-21T00:00:00Z",
+        "rotation_schedule": {"interval_days": 90, "grace_seconds": 1209600},
         "disabled": False,
     }
     assert second.key == "\u00e9"  # one spelling, as the server keeps it
@@ -96,6 +98,8 @@ FAULTS = {
     "an expiry from now": (credential("expires_at: +90d"), "the same at every run"),
     "an expiry that is none": (credential("expires_at: soon"), "f.yaml:4: expires_at write a date"),
     "null for an expiry": (credential("expires_at: null"), "or never"),
+    "a schedule in hours": (credential("rotation_schedule: 5h"), "f.yaml:4: rotation_schedule write whole days"),
+    "a schedule of half a day": (credential("rotation_schedule: {interval_days: 0.5}"), "must be a whole number"),
     "on for disabled": (credential("disabled: on"), "f.yaml:4: disabled must be true or false"),
     "a merge": ("version: 1\nroles:\n  - {name: a, <<: {description: x}}\n", "f.yaml:3: a member is not known"),
     "an alias": ("version: 1\nroles: [&a {name: a}, *a]\n", "f.yaml:2: aliases are not read here"),

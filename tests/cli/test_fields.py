@@ -70,6 +70,26 @@ def test_what_is_no_scope_is_refused(text):
         fields.scope(text)
 
 
+def test_schedules_have_a_short_form():
+    assert fields.schedule("90d") == {"interval_days": 90}
+    assert fields.schedule("4w,7d") == {"interval_days": 28, "grace_seconds": 604800}
+    found = {"interval_days": 90, "grace_seconds": 3600, "on_unclaimed": "withdraw"}
+    assert fields.schedule("90d,1h,withdraw") == found
+
+
+@pytest.mark.parametrize("text", ["", "1h", "36h", "0", "90d,", "90d,x", "90d,7d,end", "90d,7d,extend,x", ",7d"])
+def test_what_is_no_schedule_is_refused(text):
+    with pytest.raises(ValueError, match="whole days"):
+        fields.schedule(text)
+
+
+@pytest.mark.parametrize("text", ["", "true", "Yes", "1"])
+def test_yes_and_no_are_words(text):
+    assert [fields.yes_or_no("yes"), fields.yes_or_no("no")] == [True, False]
+    with pytest.raises(ValueError, match="yes or no"):
+        fields.yes_or_no(text)
+
+
 @pytest.mark.parametrize("text", ["", "-1", "1.0", "x", "٣", "9" * 16])
 def test_what_is_no_whole_number_is_refused(text):
     with pytest.raises(ValueError, match="whole number"):

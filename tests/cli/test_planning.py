@@ -75,6 +75,9 @@ ENDING = {
     "an earlier end": ("expires_at: 2027-01-01", True),
     "no end": ("expires_at: never", False),
     "another description": ("description: other", False),
+    "another project": ("project: other", True),
+    "another environment": ("environment: production", True),
+    "a rotation on schedule": ("rotation_schedule: 90d", False),
     "switched off": ("disabled: true", True),
 }
 
@@ -148,7 +151,6 @@ def test_two_of_one_name_are_a_conflict_only_if_the_file_means_them():
 
 NEVER = {
     "the API of a role": ("roles: [{name: reader, audience: 'urn:x'}]", "line 2: the API of a role never changes"),
-    "the project of a credential": ("credentials: [{name: export, project: p}]", "line 2: the project of a"),
     "an API without a name": ("apis: [{audience: 'urn:new'}]", "line 2: an API that is not there yet needs a name"),
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import click
 import pytest
 
 from tests.support.world import ROOT
@@ -62,7 +63,7 @@ def test_without_its_libraries_it_says_what_to_install():
 
 def test_every_command_of_the_list_is_there_with_its_help():
     for name in root._COMMANDS:
-        command = cli.get_command(None, name)
+        command = cli.get_command(click.Context(cli), name)
         assert command is not None
         assert command.name == name
         assert command.help
@@ -113,7 +114,12 @@ def test_a_reader_that_goes_away_is_no_reason_for_noise(terminal):
 def test_an_interrupt_ends_it_with_130(at_the_stub, stub):
     """Ctrl-C while the server takes its time."""
     asked, answer = threading.Event(), threading.Event()
-    stub.before_answering = lambda: (asked.set(), answer.wait(60))
+
+    def hold() -> None:
+        asked.set()
+        answer.wait(60)
+
+    stub.before_answering = hold
     with subprocess.Popen(
         [sys.executable, "-m", "tokenserver.cli", "role", "list"],
         env=at_the_stub.of_a_process(),

@@ -12,13 +12,18 @@ from tokenserver.cli.failures import Failure
 from tokenserver.cli.secret_file import SecretPlace, secret_place, write_private
 
 
+def kept_by(place: SecretPlace | None):
+    assert place is not None
+    return place.keep
+
+
 def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_secret_is_one_line_that_its_owner_alone_can_read(tmp_path):
     with secret_place(tmp_path / "s", overwrite=False) as place:
-        place.keep("tss_x")
+        kept_by(place)("tss_x")
     assert (tmp_path / "s").read_bytes() == b"tss_x\n"
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o600
     assert left_in(tmp_path) == ["s"]
@@ -47,7 +52,7 @@ def test_a_file_that_came_meanwhile_is_not_touched_and_the_secret_is_not_lost(tm
     with secret_place(tmp_path / "s", overwrite=False) as place:
         (tmp_path / "s").write_text("somebody else's")
         with pytest.raises(Failure, match="the secret is in") as failed:
-            place.keep("tss_x")
+            kept_by(place)("tss_x")
     kept = Path(failed.value.message.rpartition(" in ")[2].removesuffix("."))
     assert (tmp_path / "s").read_text() == "somebody else's"
     assert kept.read_text() == "tss_x\n"
@@ -59,7 +64,7 @@ def test_whoever_reads_while_it_is_replaced_sees_the_old_secret_or_the_new_one(t
     before = path.open()
     with secret_place(path, overwrite=True) as place:
         assert path.read_text() == "old\n"
-        place.keep("new")
+        kept_by(place)("new")
     assert before.read() == "old\n"
     assert path.read_text() == "new\n"
     assert left_in(tmp_path) == ["s"]

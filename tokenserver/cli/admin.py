@@ -38,7 +38,7 @@ def fetch_token(connection: Connection, form: Mapping[str, str], send: Send) -> 
     sent = {"grant_type": "client_credentials", **form}
     headers = {"Authorization": basic(connection), "Content-Type": "application/x-www-form-urlencoded"}
     answer = send("POST", f"{connection.url}/oauth/token", headers, urlencode(sent).encode())
-    document = _read(answer)
+    document = read(answer)
     if not isinstance(document.get("access_token"), str):
         raise unavailable("The token endpoint answered without a token: is the URL that of a tokenserver?")
     return document
@@ -81,7 +81,7 @@ class AdminApi:
         if answer.status == 401:
             self._token = None
             answer = self._send(method, url, {**headers, "Authorization": self._bearer()}, content)
-        return Answer(_read(answer), answer.headers.get("ETag"))
+        return Answer(read(answer), answer.headers.get("ETag"))
 
     def pages(self, path: str, query: Query | None = None, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Page after page, with at most `limit` items in all; None means all of them."""
@@ -104,7 +104,7 @@ class AdminApi:
         first = True
         for piece in self._stream(url, {"Authorization": self._bearer(), "Accept": "*/*"}):
             if first and piece.status != 200:
-                _read(piece)
+                read(piece)
             first = False
             yield piece.body
 
@@ -119,7 +119,8 @@ def _written(query: Query | None) -> str:
     return f"?{urlencode(asked)}" if asked else ""
 
 
-def _read(answer: Response) -> dict[str, Any]:
+def read(answer: Response) -> dict[str, Any]:
+    """The document; raises Failure on a refusal, and on anything else than a document."""
     try:
         document = json.loads(answer.body) if answer.body else {}
     except (ValueError, RecursionError):

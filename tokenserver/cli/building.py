@@ -18,10 +18,16 @@ from tokenserver.cli.fields import JSON_OPTION, body_of, flag_of
 from tokenserver.cli.finding import identified
 from tokenserver.cli.resource import Action, Resource
 from tokenserver.cli.secret_file import secret_place
-from tokenserver.cli.session import Session, shared_options, with_secret_file
+from tokenserver.cli.session import SECRET_FILE, Session, shared_options
 
-_MOST_SHOWN = 100
-_IF_VERSION = click.option("--if-version", type=click.IntRange(1), help="Only if it is still this version.")
+_PAGING = (
+    click.option("--limit", type=click.IntRange(1), metavar="NUMBER", default=100, help="At most so many (100)."),
+    click.option("--all", "everything", is_flag=True, help="All of them, however many."),
+    click.option("--cursor", metavar="CURSOR", help="Go on where another list ended."),
+)
+_IF_VERSION = click.option(
+    "--if-version", type=click.IntRange(1), metavar="NUMBER", help="Only if it is still this version."
+)
 _CASCADE = click.option("--cascade", is_flag=True, help="Take it from credentials that hold it: their tokens end.")
 
 
@@ -29,7 +35,9 @@ def group_of(resource: Resource) -> click.Group:
     """The commands of one resource."""
     group = click.Group(resource.name, help=resource.help)
     for build in (_create, _list, _show, _update, _delete):
-        group.add_command(build(resource))
+        command = build(resource)
+        if command.name not in resource.lacks:
+            group.add_command(command)
     for action in resource.actions:
         group.add_command(_action(resource, action))
     return group
@@ -46,21 +54,26 @@ def _create(resource: Resource) -> click.Command:
             made = _told(lambda: session.admin.call("POST", resource.path, body).document, flag_of(fields))
             session.reveal(made, resource.secret, place, essence=resource.id)
 
-    command = _command(create, f"Make one: {resource.help}", [*_options(fields, creating=True), JSON_OPTION])
+    command = _command(create, f"Make {resource.one}.", [*_options(fields, creating=True), JSON_OPTION])
     return _revealing(command) if resource.secret else command
 
 
 def _list(resource: Resource) -> click.Command:
     @shared_options
-    @click.option("--limit", type=click.IntRange(1), default=_MOST_SHOWN, show_default=True, help="At most so many.")
-    @click.option("--all", "everything", is_flag=True, help="All of them, however many.")
-    @click.option("--cursor", metavar="CURSOR", help="Go on where another list ended.")
+    @paged
     def list_(session: Session, limit: int, *, everything: bool, cursor: str | None, **given: Any) -> None:
         wanted = {name: value for name, value in given.items() if value is not None}
         show_list(session, resource, {**wanted, "cursor": cursor}, None if everything else limit)
 
     filters = [option for field in resource.filters for option in field.options(creating=False)]
-    return _command(list_, "Those there are.", filters, name="list")
+    return _command(list_, f"List {resource.many}.", filters, name="list")
+
+
+def paged(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a list."""
+    for option in reversed(_PAGING):
+        option(command)
+    return command
 
 
 def show_list(session: Session, resource: Resource, query: dict[str, Any], limit: int | None) -> None:
@@ -82,7 +95,7 @@ def _show(resource: Resource) -> click.Command:
         found = identified(session.admin, resource, identifier)
         session.screen.document(found.document, essence=resource.id, first=(resource.id, resource.title, "status"))
 
-    return _command(show, "All that is known of one.")
+    return _command(show, f"Show all that is known of {resource.one}.")
 
 
 def _update(resource: Resource) -> click.Command:
@@ -107,7 +120,7 @@ def _update(resource: Resource) -> click.Command:
         )
         session.screen.document(changed.document, essence=resource.id, first=(resource.id, resource.title, "status"))
 
-    command = _command(update, "Change one: what is not said stays.")
+    command = _command(update, f"Change {resource.one}: what is not said stays as it is.")
     command.params += [*_options(fields, creating=False), JSON_OPTION]
     return _with_cascade(command) if resource.cascades else command
 
@@ -128,7 +141,7 @@ def _delete(resource: Resource) -> click.Command:
         session.admin.call("DELETE", _path(resource, found.document), query=query, if_match=if_match)
         session.screen.note(f"Deleted: {found.document.get(resource.id)}")
 
-    command = _command(delete, f"Delete one. {resource.deletion}")
+    command = _command(delete, f"Delete {resource.one}. {resource.deletion}")
     return _with_cascade(command) if resource.cascades else command
 
 
@@ -149,6 +162,8 @@ def _action(resource: Resource, action: Action) -> click.Command:
             done = _told(
                 lambda: session.admin.call("POST", path, body, if_match=if_match).document, flag_of(action.fields)
             )
+            if session.output == "table":
+                done.pop(resource.name, None)  # what it is like now, which `show` shows
             session.reveal(done, action.secret, place, essence=resource.id)
 
     command = _command(act, action.help, _options(action.fields, creating=False), name=action.name)
@@ -172,7 +187,8 @@ def _options(fields: tuple[Any, ...], *, creating: bool) -> list[click.Parameter
 
 
 def _revealing(command: click.Command) -> click.Command:
-    with_secret_file(command)
+    for option in SECRET_FILE:
+        option(command)
     return command
 
 

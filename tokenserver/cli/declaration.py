@@ -14,6 +14,7 @@
         allowed_ips: 192.0.2.1 - 192.0.3.254, 2001:db8::/32             # or a list; null: from anywhere
         token_lifetime: 15m
         expires_at: 2027-11-21                                          # or never
+        rotation_schedule: 90d,14d                                      # or {interval_days: …}; null: by hand only
         disabled: false
 
 Only the members that are there are managed: what a file does not mention stays as it is. Unknown and
@@ -173,8 +174,9 @@ _KINDS: dict[str, tuple[str, str, Mapping[str, nodes.Read]]] = {
             "allowed_ips": nodes.or_null(nodes.allowed_ips),
             "token_lifetime": nodes.seconds,
             "expires_at": nodes.moment,
-            "project": nodes.text,
-            "environment": nodes.text,
+            "project": nodes.or_null(nodes.text),
+            "environment": nodes.or_null(nodes.text),
+            "rotation_schedule": nodes.or_null(nodes.SCHEDULE),
             "disabled": nodes.boolean,
         },
     ),

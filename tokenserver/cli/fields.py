@@ -22,12 +22,15 @@ from tokenserver.clock import DAY, HOUR, MINUTE, rfc3339, utc_now
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_SCHEDULE = re.compile(
+    r"(?:([1-9][0-9]{0,4})d|([1-9][0-9]{0,4})w)(?:,([0-9]{1,9}[smhdw]?)(?:,(extend|withdraw))?)?", re.ASCII
+)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A member of a body as an option. `empty`: a flag that sends nothing there, and what it sends."""
+    """A member of a body as an option. `empty`: a flag that takes away what is there, what it sends, and its help."""
 
     member: str
     help: str
@@ -35,7 +38,7 @@ class Field:
     metavar: str = "TEXT"
     read: Callable[[str], Any] = str
     many: bool = False
-    empty: tuple[str, Any] | None = None
+    empty: tuple[str, Any, str] | None = None
     required: bool = False
     when: frozenset[str] = frozenset({"create", "update"})
 
@@ -51,10 +54,8 @@ class Field:
             click.Option([self.option, self.member], type=kind, metavar=self.metavar, multiple=self.many, help=said)
         ]
         if self.empty is not None:
-            flag, value = self.empty
-            shown = "nothing" if value == [] else "null"
-            help_text = f"Instead of {self.option}: {shown}."
-            made.append(click.Option([flag, _emptying(self)], is_flag=True, help=help_text))
+            flag, _, told = self.empty
+            made.append(click.Option([flag, _emptying(self)], is_flag=True, help=told))
         return made
 
     def _needed(self, creating: bool) -> bool:  # noqa: FBT001  asked by `options` only
@@ -167,6 +168,26 @@ def scope(text: str) -> dict[str, Any]:
     if not equals or not name or access not in {"read", "write"} or sensitive not in {"", "sensitive"}:
         raise ValueError("write NAME=read or NAME=write, and NAME=write,sensitive for one that `all` leaves out.")
     return {"name": name, "access": access, "sensitive": bool(sensitive)}
+
+
+def schedule(text: str) -> dict[str, Any]:
+    """`90d`, `90d,14d`, `90d,14d,withdraw`: how often, how long both secrets may work, and what if nobody claims."""
+    found = _SCHEDULE.fullmatch(text)
+    if found is None:
+        raise ValueError("write whole days and, if you like, a grace period: 90d, 90d,14d or 90d,14d,withdraw.")
+    days, weeks, grace, unclaimed = found.groups()
+    wanted: dict[str, Any] = {"interval_days": int(days) if days else 7 * int(weeks)}
+    if grace:
+        wanted["grace_seconds"] = duration(grace)
+    if unclaimed:
+        wanted["on_unclaimed"] = unclaimed
+    return wanted
+
+
+def yes_or_no(text: str) -> bool:
+    if text not in {"yes", "no"}:
+        raise ValueError("write yes or no.")
+    return text == "yes"
 
 
 def whole_number(text: str) -> int:

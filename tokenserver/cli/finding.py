@@ -11,6 +11,13 @@ from tokenserver.cli.resource import Resource
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
+def checked_id(identifier: str) -> str:
+    """An ID that is one part of a path and nothing else."""
+    if _ID.match(identifier) is None:
+        raise Failure(Exit.NOT_FOUND, "There is nothing with this ID.")
+    return identifier
+
+
 def identified(admin: AdminApi, resource: Resource, identifier: str) -> Answer:
     """The one that is meant, as it is now."""
     if _ID.match(identifier):

@@ -34,6 +34,8 @@ def consequence(admin: AdminApi, resource: str, before: Document, change: Docume
         return MAY_END
     if "grants" not in change:  # what the scopes of a grant are does not matter, as long as it stays
         before = {**before, "grants": []}
+    if any(name in change and change[name] != before.get(name) for name in ("project", "environment")):
+        return ENDS
     return ENDS if ends_tokens(before, {**before, **change}, catalogue_of(apis)) else ""
 
 

@@ -65,6 +65,12 @@ def seconds(node: yaml.Node) -> int:
     return fields.duration(node.value)
 
 
+def whole_number(node: yaml.Node) -> int:
+    if not is_a(node, "int"):
+        raise ValueError("must be a whole number")
+    return fields.whole_number(node.value)
+
+
 def moment(node: yaml.Node) -> str | None:
     if not is_a(node, "str", "timestamp") or node.value.startswith("+"):
         raise ValueError("must be a date, a moment with its offset, or never; it must be the same at every run")
@@ -119,6 +125,11 @@ def _word(*choices: str) -> Read:
     return lambda node: read(text(node))
 
 
+SCHEDULE = _shaped(
+    fields.schedule,
+    {"interval_days": whole_number, "grace_seconds": seconds, "on_unclaimed": _word("extend", "withdraw")},
+    "interval_days",
+)
 GRANT = _shaped(
     fields.grant,
     {"audience": text, "access": _word("custom", "all_read", "all_read_write"), "scopes": list_of(text)},

@@ -150,19 +150,26 @@ def _role(wanted: Declared, there: Document | None) -> Step:
 def _credential(wanted: Declared, there: Document | None, catalogue: Catalogue) -> Step:
     if there is None:
         return Step(Deed.CREATE, "credential", wanted.key, wanted, body=wanted.body)
-    for fixed in ("project", "environment"):
-        if wanted.body.get(fixed, there[fixed]) != there[fixed]:
-            raise usage(f"line {wanted.lines[fixed]}: the {fixed} of a credential never changes.")
-    body = {name: value for name, value in wanted.body.items() if name not in {"name", "project", "environment"}}
-    step = _changing("credential", wanted, _comparable({**there, "disabled": there["disabled_at"] is not None}), body)
+    body = {name: value for name, value in wanted.body.items() if name != "name"}
+    shown = _comparable({**there, "disabled": there["disabled_at"] is not None})
+    shown["rotation_schedule"] = _mentioned(there.get("rotation_schedule"), body.get("rotation_schedule"))
+    step = _changing("credential", wanted, shown, body)
     if step.deed is Deed.UNCHANGED:
         return step
     stops = body.get("disabled", False) and there["disabled_at"] is None
-    return replace(step, present=there, ends=stops or ends_tokens(there, {**there, **body}, catalogue))
+    moves = any(member in {"project", "environment"} for member, _, _ in step.differences)
+    return replace(step, present=there, ends=stops or moves or ends_tokens(there, {**there, **body}, catalogue))
+
+
+def _mentioned(there: Any, wanted: Any) -> Any:
+    """Of a schedule, the members that the file mentions: the server fills in the others."""
+    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
+        return {name: there.get(name) for name in wanted}
+    return there
 
 
 def _changing(kind: str, wanted: Declared, there: Document, body: Mapping[str, Any]) -> Step:
-    differences = _differences({name: there[name] for name in body}, _comparable(body))
+    differences = _differences({name: there.get(name) for name in body}, _comparable(body))
     if not differences:
         return Step(Deed.UNCHANGED, kind, wanted.key, wanted, there)
     changed = {member: body[member] for member, _, _ in differences}

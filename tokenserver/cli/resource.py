@@ -22,10 +22,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A collection of the admin API. `known_by`: a member that may be typed instead of the ID."""
+    """A collection of the admin API.
+
+    `known_by`: a member that may be typed instead of the ID. `title`: what a person types to confirm. `secret`: the
+    member that is shown once, when one is made. `lacks`: commands that there are not.
+    """
 
     name: str
     path: str
+    one: str
     help: str
     columns: tuple[Column, ...]
     fields: tuple[Field, ...]
@@ -36,7 +41,13 @@ class Resource:
     known_by: str = ""
     secret: str = ""
     cascades: bool = False
+    lacks: frozenset[str] = frozenset()
     deletion: str = "It is gone from every list."
+
+    @property
+    def many(self) -> str:
+        many = self.help.partition(":")[0]
+        return many if many.startswith("API") else many.lower()
 
     @property
     def metavar(self) -> str:

@@ -6,17 +6,26 @@ bodies may come from `--json` as well, so that a member that a newer server know
 
 from __future__ import annotations
 
-from tokenserver.cli.fields import Field, addresses, choice, duration, grant, moment, scope, whole_number
+from tokenserver.cli.fields import (
+    Field,
+    addresses,
+    duration,
+    grant,
+    moment,
+    schedule,
+    scope,
+)
 from tokenserver.cli.resource import Action, Resource
 from tokenserver.cli.screen import Column
 
-_CREATE = frozenset({"create"})
-_NAME = Field("name", "What people know it by.", required=True)
-_DESCRIPTION = Field("description", "What it is for.")
+ON_CREATION = frozenset({"create"})
+NAME = Field("name", "What people know it by.", required=True)
+DESCRIPTION = Field("description", "What it is for.")
 
 CREDENTIAL = Resource(
     name="credential",
     path="/v1/credentials",
+    one="a credential",
     help="Credentials: client ID, secret, and what they may do from where.",
     id="client_id",
     columns=(
@@ -31,9 +40,11 @@ CREDENTIAL = Resource(
         Column("created_by"),
     ),
     fields=(
-        _NAME,
-        _DESCRIPTION,
-        Field("roles", "A role that its tokens carry.", "--role", "NAME", many=True, empty=("--no-roles", [])),
+        NAME,
+        DESCRIPTION,
+        Field(
+            "roles", "A role that its tokens carry.", "--role", "NAME", many=True, empty=("--no-roles", [], "No role.")
+        ),
         Field(
             "grants",
             "What it may ask for at an API: AUDIENCE=scope,scope, AUDIENCE=all_read or AUDIENCE=all_read_write.",
@@ -41,7 +52,7 @@ CREDENTIAL = Resource(
             "GRANT",
             grant,
             many=True,
-            empty=("--no-grants", []),
+            empty=("--no-grants", [], "No grant, so that no token is issued."),
         ),
         Field(
             "allowed_ips",
@@ -49,7 +60,7 @@ CREDENTIAL = Resource(
             metavar="ADDRESSES",
             read=addresses,
             many=True,
-            empty=("--from-anywhere", None),
+            empty=("--from-anywhere", None, "From any address."),
         ),
         Field("token_lifetime", "How long its tokens live: 900 or 15m.", metavar="DURATION", read=duration),
         Field(
@@ -57,10 +68,29 @@ CREDENTIAL = Resource(
             "When it ends for good: a date, a moment, or +90d. Not said: 12 months after it was made.",
             metavar="MOMENT",
             read=moment,
-            empty=("--never-expires", None),
+            empty=("--never-expires", None, "It does not end by itself."),
         ),
-        Field("project", "The project it belongs to.", metavar="ID", when=_CREATE),
-        Field("environment", "A label such as production.", when=_CREATE),
+        Field(
+            "project",
+            "The name of the project it belongs to.",
+            metavar="NAME",
+            empty=("--no-project", None, "Of no project."),
+        ),
+        Field(
+            "environment",
+            "A label such as production.",
+            metavar="LABEL",
+            empty=("--no-environment", None, "Without a label."),
+        ),
+        Field("owner", "The ID of the operator whose personal credential it is.", metavar="ID", when=ON_CREATION),
+        Field(
+            "rotation_schedule",
+            "A new secret every so often, for the app to claim: 90d, 90d,14d or 90d,14d,withdraw.",
+            "--rotate-every",
+            "EVERY[,GRACE[,extend|withdraw]]",
+            schedule,
+            empty=("--rotate-never", None, "Rotated by hand only."),
+        ),
     ),
     actions=(
         Action(
@@ -113,11 +143,12 @@ CREDENTIAL = Resource(
 API = Resource(
     name="api",
     path="/v1/apis",
+    one="an API",
     help="APIs: what tokens are for, with their scopes.",
     columns=(Column("id"), Column("audience"), Column("name"), Column("scopes")),
     fields=(
-        Field("audience", "What its tokens carry as aud. It never changes.", required=True, when=_CREATE),
-        _NAME,
+        Field("audience", "What its tokens carry as aud. It never changes.", required=True, when=ON_CREATION),
+        NAME,
         Field(
             "scopes",
             "NAME=read or NAME=write, with ,sensitive for one that `all` leaves out. Replaces all.",
@@ -125,7 +156,7 @@ API = Resource(
             "SCOPE",
             scope,
             many=True,
-            empty=("--no-scopes", []),
+            empty=("--no-scopes", [], "No scope."),
         ),
     ),
     known_by="audience",
@@ -135,84 +166,14 @@ API = Resource(
 ROLE = Resource(
     name="role",
     path="/v1/roles",
+    one="a role",
     help="Roles: what a token says its bearer is.",
     columns=(Column("id"), Column("name"), Column("audience", "of API"), Column("description")),
     fields=(
-        Field("name", "What tokens carry in roles. It never changes.", required=True, when=_CREATE),
-        _DESCRIPTION,
-        Field("audience", "The API it belongs to. Not said: the whole platform.", when=_CREATE),
+        Field("name", "What tokens carry in roles. It never changes.", required=True, when=ON_CREATION),
+        DESCRIPTION,
+        Field("audience", "The API it belongs to. Not said: the whole platform.", when=ON_CREATION),
     ),
     known_by="name",
     cascades=True,
 )
-
-ORGANIZATION = Resource(
-    name="organization",
-    path="/v1/organizations",
-    help="Organizations: whose credentials they are.",
-    columns=(Column("id"), Column("name"), Column("status"), Column("created_at", "created")),
-    fields=(
-        _NAME,
-        _DESCRIPTION,
-        Field("credential_quota", "How many credentials it may have.", metavar="NUMBER", read=whole_number),
-    ),
-    actions=(
-        Action(
-            "suspend",
-            "/suspend",
-            "End every token of it, and issue none until it is resumed.",
-            consequence="Every token of every credential of it ends now, and no new one is issued.",
-        ),
-        Action("resume", "/resume", "Let it go on; tokens of before do not come back."),
-        Action(
-            "end-everything",
-            "/end-everything",
-            "In an incident: end every token of every credential of it. Secrets go on.",
-            consequence="Every token of every credential of it ends now.",
-        ),
-    ),
-)
-
-PROJECT = Resource(
-    name="project",
-    path="/v1/projects",
-    help="Projects: parts of an organization.",
-    columns=(Column("id"), Column("name"), Column("description"), Column("created_at", "created")),
-    fields=(_NAME, _DESCRIPTION),
-)
-
-OPERATOR = Resource(
-    name="operator",
-    path="/v1/operators",
-    help="Operators: the people who manage.",
-    title="email",
-    columns=(Column("id"), Column("email"), Column("role"), Column("status"), Column("created_at", "created")),
-    fields=(
-        Field("email", "The address they sign in with.", required=True, when=_CREATE),
-        Field("name", "What they are called."),
-        Field(
-            "role",
-            "platform_admin, owner, admin, auditor or member.",
-            read=choice("platform_admin", "owner", "admin", "auditor", "member"),
-            required=True,
-        ),
-    ),
-    known_by="email",
-    deletion="They can sign in no more, and their personal credentials end with every token.",
-)
-
-WEBHOOK = Resource(
-    name="webhook",
-    path="/v1/webhooks",
-    help="Webhooks: where events are told.",
-    title="url",
-    columns=(Column("id"), Column("url"), Column("events"), Column("status")),
-    fields=(
-        Field("url", "Where events are sent: an https address.", required=True, metavar="URL"),
-        Field("events", "An event, such as credential.revoked.", "--event", "EVENT", many=True),
-        _DESCRIPTION,
-    ),
-    secret="secret",
-)
-
-RESOURCES = (CREDENTIAL, API, ROLE, ORGANIZATION, PROJECT, OPERATOR, WEBHOOK)

@@ -49,11 +49,9 @@ class SecretPlace:
         self._file.close()
         self.filled = True
         try:
-            if self._overwrite:
-                self._temporary.replace(self.path)
-            else:
-                os.link(self._temporary, self.path)
-                self._temporary.unlink()
+            if not self._overwrite:  # take the name, which fails if somebody else has it by now
+                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            self._temporary.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as fault:
             raise Failure(

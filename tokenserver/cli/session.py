@@ -103,7 +103,7 @@ _OPTIONS = (
     click.option("--profile", metavar="NAME", help="A profile that `login` stored, rather than the environment."),
 )
 
-secret_file_options = (
+SECRET_FILE = (
     click.option(
         "--secret-file",
         type=click.Path(path_type=Path),
@@ -115,7 +115,7 @@ secret_file_options = (
 
 def with_secret_file(command: Command) -> Command:
     """The options for a command that reveals a secret."""
-    for option in reversed(secret_file_options):
+    for option in reversed(SECRET_FILE):
         option(command)
     return command
 

@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from tests.support.terminals import in_a_terminal
+from tokenserver.cli.carrying_out import carry_out
 
 FILE = """\
 version: 1
@@ -150,14 +151,13 @@ def test_a_change_in_between_is_not_overwritten(terminal, declared, monkeypatch)
     terminal.ok(*FIRST)
     declared(("127.0.0.0/8", "127.0.0.0/8, 192.0.2.0/24"))
     client_id = next((terminal.home / "secrets").glob("*shop*.client_id")).read_text().strip()
-    from tokenserver.cli.commands import apply
 
     def meanwhile(*given, **more):
         terminal.ok("credential", "update", client_id, "--description", "somebody else's")
         return planned(*given, **more)
 
-    planned = apply.carry_out
-    monkeypatch.setattr(apply, "carry_out", meanwhile)
+    planned = carry_out
+    monkeypatch.setattr("tokenserver.cli.commands.apply.carry_out", meanwhile)
     assert "has changed since" in terminal.run(*APPLY).stderr
     assert terminal.json("credential", "show", client_id)["allowed_ips"] == ["127.0.0.0/8"]
 

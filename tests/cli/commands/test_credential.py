@@ -19,6 +19,13 @@ def test_a_claim_is_made_with_the_old_secret_and_keeps_the_new_one(at_the_stub, 
     assert body == b""
 
 
+def test_where_no_address_is_said_the_server_is_asked_at_the_usual_one(at_the_stub, stub):
+    stub.answer("POST", "/oauth/rotation/claim", {"client_id": "tsc_x", "client_secret": "tss_new"})
+    assert at_the_stub.ok("credential", "claim", "-q") == "tss_new\n"
+    stub.answer("POST", "/oauth/rotation/claim", {"error": "not_found", "error_description": "None waits."}, 404)
+    assert "None waits." in at_the_stub.refused(4, "credential", "claim")
+
+
 ELSEWHERE = [
     "https://evil.example.com/claim",
     "http://127.0.0.1:1/claim",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tokenserver.cli.building import show_list
+from tokenserver.cli.building import paged, show_list
 from tokenserver.cli.fields import Reading, moment
 from tokenserver.cli.resource import Resource
 from tokenserver.cli.screen import Column, clean
@@ -18,6 +18,7 @@ _PATH = "/v1/audit-events"
 _EVENTS = Resource(
     name="audit",
     path=_PATH,
+    one="an event",
     help="The audit log.",
     columns=(
         Column("at", "when"),
@@ -56,9 +57,7 @@ def audit() -> None:
 @audit.command("list")
 @shared_options
 @_filtered
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
-@click.option("--all", "everything", is_flag=True, help="All of them, however many.")
-@click.option("--cursor", metavar="CURSOR", help="Go on where another list ended.")
+@paged
 def list_(session: Session, limit: int, *, everything: bool, **wanted: Any) -> None:
     """What happened, newest first."""
     show_list(session, _EVENTS, wanted, None if everything else limit)
