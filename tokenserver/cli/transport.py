@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tokenserver import __version__
 from tokenserver.cli.failures import Failure, unavailable, usage
@@ -63,13 +63,13 @@ class _opened:  # noqa: N801  used as a function
 
     def __init__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> None:
         sent = {"User-Agent": f"tokenserver-cli/{__version__}", "Accept": "application/json", **headers}
-        self._host = urlsplit(url).hostname or ""
+        self._url = urlsplit(url)
         self._request = urllib.request.Request(url, data=body, headers=sent, method=method)  # noqa: S310  checked_url
         self._answer: http.client.HTTPResponse | None = None
 
     def __enter__(self) -> http.client.HTTPResponse:
         try:
-            answer: http.client.HTTPResponse = _opener(self._host).open(self._request, timeout=TIMEOUT)
+            answer: http.client.HTTPResponse = _opener(self._url).open(self._request, timeout=TIMEOUT)
         except (OSError, http.client.HTTPException, ValueError) as fault:
             raise _in_words(fault) from None
         if 300 <= answer.status < 400:
@@ -85,17 +85,15 @@ class _opened:  # noqa: N801  used as a function
             raise _in_words(fault) from None
 
 
-def _opener(host: str) -> urllib.request.OpenerDirector:
+def _opener(url: SplitResult) -> urllib.request.OpenerDirector:
     """Without the handlers that follow redirects, and those that raise where a server said no."""
-    proxies: dict[str, str] | None = {} if _THIS_MACHINE.match(host) else None
+    proxies: dict[str, str] | None = {} if _THIS_MACHINE.match(url.hostname or "") else None
     opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(proxies),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
+    opener.add_handler(urllib.request.ProxyHandler(proxies))
+    opener.add_handler(urllib.request.HTTPHandler())
+    opener.add_handler(urllib.request.UnknownHandler())
+    if url.scheme == "https":  # whom to trust is read from files, which takes a while
+        opener.add_handler(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
     return opener
 
 
