@@ -134,3 +134,23 @@ def test_an_interrupt_ends_it_with_130(at_the_stub, stub):
             process.kill()
         assert process.stderr is not None
         assert process.stderr.read().strip() == b"Interrupted."
+
+
+NO_TEXT = {
+    "a declaration": ("apply -f -", b"version: \xff"),
+    "a token": ("token inspect -", b"\xff.\xff.\xff"),
+    "a secret": ("login --url https://auth.example.com --client-id x --secret-file -", b"tss_\xff"),
+    "a body": ("role create --json -", b'{"name": "\xff"}'),
+}
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+@pytest.mark.parametrize(("typed", "piped"), NO_TEXT.values(), ids=NO_TEXT.keys())
+def test_what_is_piped_in_and_is_no_text_is_refused(stranger, locale, typed, piped):
+    stranger.environment["LC_ALL"] = locale
+    command = [sys.executable, "-m", "tokenserver.cli", *typed.split()]
+    run = subprocess.run(
+        command, env=stranger.of_a_process(), cwd=stranger.home, input=piped, check=False, capture_output=True
+    )
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert b"UTF-8" in run.stderr

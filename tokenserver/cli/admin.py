@@ -46,8 +46,12 @@ def fetch_token(connection: Connection, form: Mapping[str, str], send: Send) -> 
 
 def basic(connection: Connection) -> str:
     """RFC 6749 §2.3.1: both parts form-encoded first."""
-    pair = f"{quote(connection.client_id, safe='')}:{quote(connection.secret.reveal(), safe='')}"
+    pair = f"{_quoted(connection.client_id)}:{_quoted(connection.secret.reveal())}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")  # what is no text is the server's to refuse
 
 
 class AdminApi:

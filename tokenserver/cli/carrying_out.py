@@ -87,9 +87,11 @@ def carry_out(
 def _create(admin: AdminApi, step: Step, folder: SecretsFolder | None) -> Made | None:
     body = dict(step.body or {})
     disabled = body.pop("disabled", False)
-    if step.kind != CREDENTIAL.name or folder is None:
+    if step.kind != CREDENTIAL.name:
         admin.call("POST", _RESOURCES[step.kind].path, body)
         return None
+    if folder is None:
+        raise usage("There are new credentials: say with --secrets-dir where their secrets go.")
     id_file, secret_file = folder.files(step.title)
     with secret_place(secret_file, overwrite=False) as secret, secret_place(id_file, overwrite=False) as client_id:
         document = admin.call("POST", CREDENTIAL.path, body).document

@@ -107,7 +107,7 @@ def _advice(status: int, code: str, document: Mapping[str, Any], retry_after: st
     held = document.get("client_ids")
     if isinstance(held, list) and held:
         yield f"Held by {document.get('count', len(held))}: {', '.join(map(str, held))}."
-    advice = ADVICE.get(code) or _ADVICE_BY_STATUS.get(status)
+    advice = ADVICE.get(code) or ("" if "error" in document else _ADVICE_BY_STATUS.get(status))
     if advice:
         yield advice
     if retry_after:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,8 +17,10 @@ from typing import Any
 import click
 
 from tokenserver.cli.failures import usage
+from tokenserver.cli.piped import piped_in
 from tokenserver.clock import DAY, HOUR, MINUTE, rfc3339, utc_now
 
+_LARGEST_BODY = 16 * 1024 * 1024
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _SCHEDULE = re.compile(
@@ -219,7 +220,7 @@ def _document(file: str | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        text = piped_in(_LARGEST_BODY) if file == "-" else Path(file).read_text(encoding="utf-8")
         document = json.loads(text)
     except OSError as fault:
         raise usage(f"{file} cannot be read: {fault.strerror}.") from None

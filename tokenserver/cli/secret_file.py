@@ -43,7 +43,7 @@ class SecretPlace:
     def keep(self, secret: str) -> None:
         """Write the secret down; raises Failure that says where it is if it cannot be put in place."""
         self._file.seek(0)
-        self._write(secret.encode() + b"\n")
+        self._write(secret.encode("utf-8", "surrogatepass") + b"\n")
         self._file.truncate()
         os.fsync(self._file.fileno())
         self._file.close()

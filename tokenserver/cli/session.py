@@ -64,7 +64,7 @@ class Session:
         secret = str(document.get(member, ""))
         if place is not None and secret:
             place.keep(secret)
-            shown = {**{name: value for name, value in document.items() if name != member}}
+            shown = {name: value for name, value in document.items() if name != member}
             self.screen.document({**shown, "secret_file": str(place.path)}, essence=essence, first=(essence,))
             return
         try:

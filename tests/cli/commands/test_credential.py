@@ -23,7 +23,7 @@ def test_where_no_address_is_said_the_server_is_asked_at_the_usual_one(at_the_st
     stub.answer("POST", "/oauth/rotation/claim", {"client_id": "tsc_x", "client_secret": "tss_new"})
     assert at_the_stub.ok("credential", "claim", "-q") == "tss_new\n"
     stub.answer("POST", "/oauth/rotation/claim", {"error": "not_found", "error_description": "None waits."}, 404)
-    assert "None waits." in at_the_stub.refused(4, "credential", "claim")
+    assert at_the_stub.refused(4, "credential", "claim") == "None waits.\n"
 
 
 ELSEWHERE = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tokenserver.cli.admin import AdminApi
 from tokenserver.cli.carrying_out import Made, SecretsFolder, carry_out
 from tokenserver.cli.declaration import LARGEST_FILE, read_declaration
 from tokenserver.cli.failures import usage
+from tokenserver.cli.piped import piped_in
 from tokenserver.cli.planning import Deed, Present, Step, plan
 from tokenserver.cli.resources import API, CREDENTIAL, ROLE
 from tokenserver.cli.screen import as_json, clean, echo, words
@@ -41,7 +41,7 @@ def apply(
     A second run finds nothing to do. Members that the file does not mention stay as they are, and what it does not
     mention at all stays too, unless --prune is said.
     """
-    declaration = read_declaration(Path(file), sys.stdin.read(LARGEST_FILE + 1) if file == "-" else None)
+    declaration = read_declaration(Path(file), piped_in(LARGEST_FILE + 1) if file == "-" else None)
     steps = plan(declaration, _present(session), prune=prune)
     if plan_only:
         return _show(session, steps, [])

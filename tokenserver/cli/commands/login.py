@@ -12,6 +12,7 @@ from tokenserver.cli.admin import AUDIENCE, fetch_token
 from tokenserver.cli.connection import Connection, allows_http, checked_url, value_of
 from tokenserver.cli.failures import Exit, Failure, usage
 from tokenserver.cli.fields import Reading
+from tokenserver.cli.piped import piped_in
 from tokenserver.cli.profiles import DEFAULT, Profile, Profiles, checked_name, read_secret
 from tokenserver.cli.secret_file import write_private
 from tokenserver.cli.session import Session, shared_options
@@ -85,7 +86,7 @@ def _asked(what: str) -> str:
 
 def _secret(*, from_stdin: bool) -> str:
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        return piped_in(64 * 1024).rstrip("\r\n")
     found = value_of(os.environ, "CLIENT_SECRET")
     if found is not None:
         return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from tokenserver.cli.admin import fetch_token
 from tokenserver.cli.connection import url_alone
 from tokenserver.cli.failures import Exit, usage
 from tokenserver.cli.inspection import Sources, known_offline, known_online, resolved
+from tokenserver.cli.piped import piped_in
 from tokenserver.cli.screen import Column, echo
 from tokenserver.cli.secret_file import secret_place
 from tokenserver.cli.session import Session, shared_options, with_secret_file
@@ -137,7 +137,7 @@ def _show(session: Session, explanation: Explanation) -> None:
 
 
 def _typed(token: str) -> str:
-    text = sys.stdin.read(64 * 1024) if token == "-" else token
+    text = piped_in(64 * 1024) if token == "-" else token
     tidy = text.strip()
     if not tidy:
         raise usage("There is no token.")
