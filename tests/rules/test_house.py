@@ -145,6 +145,14 @@ def test_the_wheel_asks_for_pyjwt_and_cryptography_only(wheel):
     assert metadata["License-Expression"] == "Apache-2.0"
 
 
+def test_the_wheel_brings_the_command_and_its_extra_all_that_the_command_needs(wheel):
+    (entry_points,) = [name for name in wheel.namelist() if name.endswith("/entry_points.txt")]
+    assert b"tokenserver = tokenserver.cli.__main__:main" in wheel.read(entry_points)
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extra = {Requirement(text).name for text in pyproject["project"]["optional-dependencies"]["cli"]}
+    assert {name.removeprefix("py") for name in extra} == COMMAND_LINE
+
+
 # --- the tree -------------------------------------------------------------------------------------------------------
 
 

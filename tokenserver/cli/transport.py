@@ -45,6 +45,7 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None =
         content = answer.read(LONGEST_BODY + 1)
         if len(content) > LONGEST_BODY:
             raise unavailable("The server's answer is too long.")
+        _refuse_cut(answer)
         return Response(answer.status, answer.headers, content)
 
 
@@ -55,7 +56,13 @@ def stream(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
             piece = answer.read1(_CHUNK)
             yield Response(answer.status, answer.headers, piece)
             if not piece:
-                return
+                return _refuse_cut(answer)
+
+
+def _refuse_cut(answer: http.client.HTTPResponse) -> None:
+    """An answer that says how long it is, and is shorter, passes the standard library in silence."""
+    if answer.length:
+        raise unavailable("The server's answer was cut off: it is not whole.")
 
 
 class _opened:  # noqa: N801  used as a function

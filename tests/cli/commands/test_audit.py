@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
+import pytest
+
 from tests.support.terminals import in_a_terminal
 
 EVENT = {
@@ -44,6 +49,27 @@ def test_an_export_does_not_steer_a_terminal(at_the_stub, stub):
     assert code == 0
     assert "\x1b]" not in shown
     assert "c,d" in shown
+
+
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 100\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n40\r\n"], ids=["length", "chunks"]
+)
+def test_an_export_that_was_cut_off_is_not_taken_for_a_whole_one(at_the_stub, head):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            token = b'{"access_token": "a.b.c"}'
+            for answer in (b"Content-Length: %d\r\n\r\n%b" % (len(token), token), head + LINES):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n" + answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        at_the_stub.environment["TOKENSERVER_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        done = at_the_stub.process("audit", "export")
+    assert done.returncode == 6
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_refusal_is_no_export(at_the_stub, stub):
