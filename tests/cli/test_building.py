@@ -296,6 +296,20 @@ def test_an_identifier_reaches_no_other_place(at_the_stub, stub, identifier):
     assert [path for _, path, _, _ in stub.asked if path.startswith("/v1/")] == []
 
 
+def test_a_list_is_narrowed_and_put_in_order_by_the_server(terminal, made):
+    terminal.ok("credential", "disable", made["client_id"], "--yes")
+    search = ("--search", made["name"][:60], "--status", "disabled,revoked", "--sort", "name")
+    assert terminal.ok("credential", "list", *search, "-q").split() == [made["client_id"]]
+    assert terminal.json("credential", "list", "--search", made["name"][:60], "--status", "active")["items"] == []
+    assert "sort is one of" in terminal.refused(2, "credential", "list", "--sort", "colour")
+
+
+def test_a_change_of_scopes_is_previewed(terminal, made):
+    told = terminal.json("api", "preview", AUDIENCE, "--scope", "reports:write=write")
+    assert made["client_id"] in [one["client_id"] for one in told["credentials"]]
+    assert "reports:read" in terminal.ok("api", "show", AUDIENCE)
+
+
 # --- what newer servers have ----------------------------------------------------------------------------------------
 
 

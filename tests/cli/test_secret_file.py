@@ -58,6 +58,17 @@ def test_a_file_that_came_meanwhile_is_not_touched_and_the_secret_is_not_lost(tm
     assert kept.read_text() == "tss_x\n"
 
 
+def test_a_disk_that_fails_in_between_is_told_with_what_to_do(tmp_path, monkeypatch):
+    def fails(_):
+        raise OSError(5, "Input/output error")
+
+    with secret_place(tmp_path / "s", overwrite=False) as place:
+        monkeypatch.setattr("tokenserver.cli.secret_file.os.fsync", fails)
+        with pytest.raises(Failure, match="nobody has the new secret"):
+            kept_by(place)("tss_x")
+    assert left_in(tmp_path) == []
+
+
 def test_whoever_reads_while_it_is_replaced_sees_the_old_secret_or_the_new_one(tmp_path):
     path = tmp_path / "s"
     write_private(path, "old")

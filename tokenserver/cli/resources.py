@@ -22,6 +22,19 @@ ON_CREATION = frozenset({"create"})
 NAME = Field("name", "What people know it by.", required=True)
 DESCRIPTION = Field("description", "What it is for.")
 
+SELECTION = (
+    Field("status", "active, expires_soon, expired, disabled, revoked; several with commas.", metavar="STATUS"),
+    Field("q", "A word in name, description, client ID or hint.", "--search"),
+    Field("role", "That hold this role.", metavar="NAME"),
+    Field("owner", "Personal ones of this operator.", metavar="ID"),
+    Field("project", "Of this project.", metavar="NAME"),
+    Field("environment", "With this label.", metavar="LABEL"),
+    Field("created_by", "Made by this credential or operator."),
+    Field("expires_before", "That end before then: a date, a moment, or +30d.", metavar="MOMENT", read=moment),
+    Field("unused_since", "That nobody has used since then.", metavar="MOMENT", read=moment),
+)
+ORDER = Field("sort", "In which order: -created_at (newest first), created_at, name or -name.")
+
 CREDENTIAL = Resource(
     name="credential",
     path="/v1/credentials",
@@ -92,6 +105,7 @@ CREDENTIAL = Resource(
             empty=("--rotate-never", None, "Rotated by hand only."),
         ),
     ),
+    filters=(*SELECTION, ORDER),
     actions=(
         Action(
             "regenerate",
@@ -140,6 +154,16 @@ CREDENTIAL = Resource(
     deletion="It ends with every token that is out, and is gone from every list.",
 )
 
+SCOPES = Field(
+    "scopes",
+    "NAME=read or NAME=write, with ,sensitive for one that `all` leaves out. Replaces all.",
+    "--scope",
+    "SCOPE",
+    scope,
+    many=True,
+    empty=("--no-scopes", [], "No scope."),
+)
+
 API = Resource(
     name="api",
     path="/v1/apis",
@@ -149,14 +173,14 @@ API = Resource(
     fields=(
         Field("audience", "What its tokens carry as aud. It never changes.", required=True, when=ON_CREATION),
         NAME,
-        Field(
-            "scopes",
-            "NAME=read or NAME=write, with ,sensitive for one that `all` leaves out. Replaces all.",
-            "--scope",
-            "SCOPE",
-            scope,
-            many=True,
-            empty=("--no-scopes", [], "No scope."),
+        SCOPES,
+    ),
+    actions=(
+        Action(
+            "preview",
+            "/preview",
+            "Show which credentials a change of its scopes would give something or take it from; nothing changes.",
+            fields=(SCOPES,),
         ),
     ),
     known_by="audience",

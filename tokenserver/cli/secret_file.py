@@ -24,7 +24,7 @@ _ROOM = 4096
 class SecretPlace:
     """A file that is ready to take a secret."""
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, room: int = _ROOM) -> None:
         self.path = path
         self._overwrite = overwrite
         self._refuse_taken()
@@ -34,7 +34,7 @@ class SecretPlace:
         except OSError as fault:
             raise usage(f"{path} cannot be written: {fault.strerror}.") from None
         try:
-            self._write(b"\n" * _ROOM)
+            self._write(b"\n" * room)
         except OSError as fault:
             self.give_up()
             raise usage(f"{path} cannot be written: {fault.strerror}.") from None
@@ -42,10 +42,16 @@ class SecretPlace:
 
     def keep(self, secret: str) -> None:
         """Write the secret down; raises Failure that says where it is if it cannot be put in place."""
-        self._file.seek(0)
-        self._write(secret.encode("utf-8", "surrogatepass") + b"\n")
-        self._file.truncate()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.seek(0)
+            self._write(secret.encode("utf-8", "surrogatepass") + b"\n")
+            self._file.truncate()
+            os.fsync(self._file.fileno())
+        except OSError as fault:  # the room was there, so that this is a disk that fails
+            raise Failure(
+                Exit.NO,
+                f"{self.path} could not be written ({fault.strerror}): nobody has the new secret. Regenerate it.",
+            ) from None
         self._file.close()
         self.filled = True
         try:
@@ -75,12 +81,12 @@ class SecretPlace:
 
 
 @contextmanager
-def secret_place(path: Path | None, *, overwrite: bool) -> Iterator[SecretPlace | None]:
+def secret_place(path: Path | None, *, overwrite: bool, room: int = _ROOM) -> Iterator[SecretPlace | None]:
     """A place that is ready, and that leaves nothing behind unless it was filled; None where no file is asked for."""
     if path is None:
         yield None
         return
-    place = SecretPlace(path, overwrite=overwrite)
+    place = SecretPlace(path, overwrite=overwrite, room=max(room, _ROOM))
     try:
         yield place
     finally:

@@ -9,6 +9,7 @@ import click
 
 from tokenserver.cli.admin import basic, read
 from tokenserver.cli.building import group_of
+from tokenserver.cli.bulk import bulk_command
 from tokenserver.cli.failures import unavailable, usage
 from tokenserver.cli.resources import CREDENTIAL
 from tokenserver.cli.secret_file import secret_place
@@ -17,6 +18,7 @@ from tokenserver.cli.session import Session, shared_options, with_secret_file
 _CLAIM_PATH = "/oauth/rotation/claim"
 
 credential = group_of(CREDENTIAL)
+credential.add_command(bulk_command())
 
 
 @credential.command()
