@@ -41,6 +41,7 @@ ADAPTERS = {  # the one file that may know a framework, and which
     "client/httpx2.py": {"httpx2"},
     "client/aiohttp.py": {"aiohttp"},
 }
+COMMAND_LINE = {"click", "rich", "yaml"}  # the extra `cli`, for `tokenserver/cli/` only
 
 # Written so that no line here matches its own pattern.
 MACHINE_MARKS = {
@@ -96,6 +97,7 @@ def test_the_wheel_imports_only_pyjwt_and_cryptography():
         for name in python_files("tokenserver")
         for library, line in imported_by(tree_of(name))
         if library not in OF_THE_WHEEL | ADAPTERS.get(name.removeprefix("tokenserver/"), set())
+        if not (name.startswith("tokenserver/cli/") and library in COMMAND_LINE)
     }
     assert not strangers
 
@@ -145,6 +147,14 @@ def test_the_wheel_asks_for_pyjwt_and_cryptography_only(wheel):
     always = {canonicalize_name(one.name) for one in asked if one.marker is None or "extra" not in str(one.marker)}
     assert always == {"pyjwt", "cryptography"}
     assert metadata["License-Expression"] == "Apache-2.0"
+
+
+def test_the_wheel_brings_the_command_and_its_extra_all_that_the_command_needs(wheel):
+    (entry_points,) = [name for name in wheel.namelist() if name.endswith("/entry_points.txt")]
+    assert b"tokenserver = tokenserver.cli.__main__:main" in wheel.read(entry_points)
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extra = {Requirement(text).name for text in pyproject["project"]["optional-dependencies"]["cli"]}
+    assert {name.removeprefix("py") for name in extra} == COMMAND_LINE
 
 
 # --- the tree -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+"""`credential`: the commands of the table, and `claim`, by which an app takes over a secret that was rotated for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from tokenserver.cli.admin import basic, read
+from tokenserver.cli.building import group_of
+from tokenserver.cli.bulk import bulk_command
+from tokenserver.cli.failures import unavailable, usage
+from tokenserver.cli.resources import CREDENTIAL
+from tokenserver.cli.secret_file import secret_place
+from tokenserver.cli.session import Session, shared_options, with_secret_file
+
+_CLAIM_PATH = "/oauth/rotation/claim"
+
+credential = group_of(CREDENTIAL)
+credential.add_command(bulk_command())
+
+
+@credential.command()
+@click.argument("claim_url", required=False)
+@with_secret_file
+@shared_options
+def claim(session: Session, claim_url: str | None, secret_file: Path | None, *, overwrite: bool) -> None:
+    """Take over the new secret of a scheduled rotation.
+
+    The credential that was rotated proves itself with its old secret: this command runs with that credential in the
+    environment or in a profile, not with an administrator's. CLAIM_URL, from the event that told of the rotation, need
+    not be said. It may be repeated until the new secret has been used.
+    """
+    from tokenserver.cli.transport import send  # noqa: PLC0415  TLS takes a while to load
+
+    connection = session.connection
+    claim_url = connection.url + _CLAIM_PATH if claim_url is None else claim_url
+    if _origin(claim_url) != _origin(connection.url):
+        raise usage("The claim URL is not of the server that is meant: the old secret goes to no other.")
+    headers = {"Authorization": basic(connection), "Content-Type": "application/x-www-form-urlencoded"}
+    with secret_place(secret_file, overwrite=overwrite) as place:
+        document = read(send("POST", claim_url, headers, b""))
+        if not isinstance(document.get("client_secret"), str):
+            raise unavailable("The server's answer holds no secret.")
+        session.reveal(document, "client_secret", place, essence="client_id")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise usage("The claim URL is not an address.") from None
+    if "@" in parts.netloc:
+        raise usage("The claim URL must not hold a user.")
+    return parts.scheme, parts.hostname, port or {"http": 80, "https": 443}.get(parts.scheme)
