@@ -18,11 +18,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
-from app.http import LARGEST_BODY, Environ, Headers, Reply, Wsgi, failed, new_request_id
+from app.http import LARGEST_BODY, Environ, Headers, Wsgi, failed, new_request_id
 from app.oauth.token import PATH, TokenEndpoint
 from tokenserver.clock import monotonic
 from tokenserver.errors import InvalidRequest, Unavailable
@@ -32,6 +33,8 @@ MOST_LARGE_BODIES = 32
 """That are received or worked on at a time. Nobody has to be known to send one, and a thousand would fill the memory of
 a small machine; small ones are always taken."""
 RECEIVING_SECONDS = 10.0
+SENDING_SECONDS = 30.0
+"""That a piece of a long answer may take to be sent."""
 _UNREADABLE = "\x80"
 
 
@@ -75,9 +78,20 @@ class Entrance:
                 status, headers, payload = failed(fault, scope.path, new_request_id())
                 if isinstance(fault, TooSlow | CutShort):  # what may still come of the body is no next request
                     headers.append(("Connection", "close"))
-        proto.response_bytes(status, headers, payload)
+        if isinstance(payload, bytes):
+            proto.response_bytes(status, headers, payload)
+        else:
+            await self._stream(proto.response_stream(status, headers), payload)
 
-    async def _answer(self, scope: Any, body: bytes) -> Reply:
+    async def _stream(self, transport: Any, chunks: Pieces) -> None:
+        """Piece by piece; each is made when the one before has gone, so that who reads slowly holds no thread."""
+        loop, pieces = asyncio.get_running_loop(), iter(chunks)
+        with contextlib.suppress(RuntimeError, TimeoutError):  # the caller has gone, or has fallen asleep
+            while (piece := await loop.run_in_executor(self._threads, next, pieces, None)) is not None:
+                await asyncio.wait_for(transport.send_bytes(piece), SENDING_SECONDS)
+        await loop.run_in_executor(self._threads, chunks.close)
+
+    async def _answer(self, scope: Any, body: bytes) -> tuple[int, Headers, bytes | Pieces]:
         environ = environ_of(scope, body)
         if scope.path == PATH:
             return await self._token.answer(environ)
@@ -143,19 +157,46 @@ class Entrance:
         if self._sweeping:
             asyncio.get_running_loop().call_later(1, self._sweep)
 
-    def _by_flask(self, environ: Environ) -> Reply:
+    def _by_flask(self, environ: Environ) -> tuple[int, Headers, bytes | Pieces]:
+        """The body as bytes; where its length is not told, in pieces."""
         started: list[tuple[str, Headers]] = []
 
         def start_response(status: str, headers: Headers, _: object = None) -> Any:
             started.append((status, headers))
 
         chunks = self._flask(environ, start_response)
+        close = getattr(chunks, "close", lambda: None)
         try:
-            payload = b"".join(chunks)
-        finally:
-            getattr(chunks, "close", lambda: None)()
-        status, headers = started[-1]
+            pieces = iter(chunks)
+            first = next(pieces, b"")  # only then must an application have begun its answer (PEP 3333)
+            status, headers = started[-1]
+            if _is_long(headers, environ["REQUEST_METHOD"]):
+                return int(status[:3]), headers, Pieces(first, pieces, close)
+            payload = first + b"".join(pieces)
+        except BaseException:
+            close()
+            raise
+        close()
         return int(status[:3]), headers, payload
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A body that comes in pieces, and what ends it early or late."""
+
+    first: bytes
+    others: Iterator[bytes]
+    close: Callable[[], None]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.first
+        yield from self.others
+
+
+def _is_long(headers: Headers, method: str) -> bool:
+    """Whether it has a body of which nobody has said how long it is."""
+    told = {name.lower() for name, _ in headers}
+    return "content-type" in told and "content-length" not in told and method != "HEAD"
 
 
 def environ_of(scope: Any, body: bytes) -> Environ:
