@@ -56,6 +56,8 @@ class Proto:
         self.chunks = list(chunks)
         self.ends = ends
         self.answers = []
+        self.pieces = []
+        self.hangs_up_after = 0
 
     def __call__(self):
         """Futures, as granian's are: they can be cancelled."""
@@ -77,6 +79,15 @@ class Proto:
 
     def response_bytes(self, status, headers, body):
         self.answers.append((status, dict(headers), body))
+
+    def response_stream(self, status, headers):
+        self.answers.append((status, dict(headers), self.pieces))
+        return self
+
+    async def send_bytes(self, piece):
+        self.pieces.append(piece)
+        if len(self.pieces) == self.hangs_up_after:
+            raise RuntimeError("the connection is closed")
 
 
 class Doors:
@@ -200,3 +211,57 @@ def test_a_header_that_cannot_be_read_is_there_all_the_same():
     environ = environ_of(Scope(pairs=[("authorization", "Basic \xff"), ("x-forwarded-for", "\xff")]), b"")
     assert not environ["HTTP_AUTHORIZATION"].isascii()
     assert not environ["HTTP_X_FORWARDED_FOR"].isascii()
+
+
+# --- long answers ---
+
+
+class LongAnswer:
+    """An application whose answer comes in pieces, and that sees who fetched how many of them, and whether it ended."""
+
+    def __init__(self, *pieces, headers=(("Content-Type", "text/csv"),)):
+        self.pieces = pieces
+        self.headers = list(headers)
+        self.made = []
+        self.closed = 0
+
+    def __call__(self, environ, start_response):
+        start_response("200 OK", self.headers)
+        return self
+
+    def __iter__(self):
+        for piece in self.pieces:
+            self.made.append(piece)
+            yield piece
+
+    def close(self):
+        self.closed += 1
+
+
+def streamed(app, *, hangs_up_after=0, method="GET"):
+    proto = Proto()
+    proto.hangs_up_after = hangs_up_after
+    entrance = Entrance(app, Doors(), 2)
+    asyncio.run(asyncio.wait_for(entrance.__rsgi__(Scope("/v1/audit-events/export", method), proto), 30))
+    return proto.answers
+
+
+def test_an_answer_whose_length_is_not_told_goes_out_piece_by_piece():
+    app = LongAnswer(b"a", b"b", b"c")
+    assert streamed(app) == [(200, {"Content-Type": "text/csv"}, [b"a", b"b", b"c"])]
+    assert app.closed == 1
+
+
+def test_for_a_caller_who_has_hung_up_nothing_more_is_made():
+    app = LongAnswer(*[b"x"] * 1000)
+    streamed(app, hangs_up_after=2)
+    assert len(app.made) == 2
+    assert app.closed == 1
+
+
+def test_an_answer_whose_length_is_told_and_one_without_a_body_go_out_whole():
+    sized = LongAnswer(b"a", b"b", headers=[("Content-Type", "text/csv"), ("Content-Length", "2")])
+    assert streamed(sized)[0][2] == b"ab"
+    assert streamed(LongAnswer(headers=[]))[0][2] == b""
+    assert streamed(LongAnswer(b"a"), method="HEAD")[0][2] == b"a"
+    assert sized.closed == 1

@@ -28,6 +28,7 @@ _AT_ONCE = 250
 _ROW = AuditEventRow
 _IN_CHANGES = _ROW.chain == literal_column("'changes'")
 """Not a bound value: the planner must see that it is what the index is about."""
+_Line = Row[str, int, int, str, str]
 
 
 class AuditSearch:
@@ -85,7 +86,7 @@ def _beyond(place: Place, *, newer: bool) -> Any:
     return and_(_ROW.at <= at, or_(_ROW.at < at, earlier))
 
 
-def _sifted(rows: Iterable[Row[Any]], wanted: Wanted) -> Iterator[Found]:
+def _sifted(rows: Iterable[_Line], wanted: Wanted) -> Iterator[Found]:
     needles = wanted.needles()
     for row in rows:
         if all(needle in row.line for needle in needles):
