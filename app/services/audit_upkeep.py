@@ -45,7 +45,7 @@ class AuditUpkeep:
         self._interval = settings.audit_checkpoint_minutes * MINUTE
         self._kept_days = settings.audit_retention_days
         self._clock = clock
-        self._at_chain = ""
+        self._looked_at = ""
 
     # --- checkpoints ---
 
@@ -94,18 +94,18 @@ class AuditUpkeep:
             return False
         before, left = int(now) - self._kept_days * DAY, TRANSACTIONS_AT_ONCE
         with self._store.reading() as tx:
-            chains = tx.audit_record.chains_from(self._at_chain, CHAINS_AT_ONCE)
+            chains = tx.audit_record.chains_after(self._looked_at, CHAINS_AT_ONCE)
         for chain, first in chains:
-            self._at_chain = chain
             while first is not None and first < before:
                 if not left:
                     return True
                 left -= 1
                 if not self._prune_lines(chain, before, now):
                     break
-        if len(chains) == CHAINS_AT_ONCE and left < TRANSACTIONS_AT_ONCE:
+            self._looked_at = chain
+        if len(chains) == CHAINS_AT_ONCE:
             return True
-        self._at_chain = ""
+        self._looked_at = ""
         return self._prune_checkpoints(before, now)
 
     def _prune_lines(self, chain: str, before: int, now: float) -> bool:

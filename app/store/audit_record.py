@@ -136,8 +136,8 @@ class AuditRecord:
 
     # --- pruning ---
 
-    def chains_from(self, chain: str, most: int) -> list[tuple[str, int | None]]:
-        """Chains that have lines, in the order of their names from `chain` on, each with the time of its first one."""
+    def chains_after(self, chain: str, most: int) -> list[tuple[str, int | None]]:
+        """Chains that have lines, in the order of their names behind `chain`, each with the time of its first one."""
         stub, row = aliased(AuditStubRow), AuditEventRow
         gone = func.coalesce(stub.seq, 0)
         first = (
@@ -151,7 +151,7 @@ class AuditRecord:
         query = (
             select(AuditChainRow.chain, first)
             .outerjoin(stub, stub.chain == AuditChainRow.chain)
-            .where(and_(AuditChainRow.chain >= chain, AuditChainRow.seq > gone))
+            .where(and_(AuditChainRow.chain > chain, AuditChainRow.seq > gone))
             .order_by(AuditChainRow.chain)
             .limit(most)
         )
