@@ -28,6 +28,7 @@ LONGEST_ADDRESS = 100
 
 _ACTOR = re.compile(r"[a-z_]{1,32}(:[\x21-\x7e]{1,200})?")
 _PLACE = re.compile(r"([A-Za-z0-9_-]{1,40})_([1-9][0-9]{0,17})")
+_ONE_NETWORK = re.compile(rf"[0-9A-Fa-f:./]{{2,{LONGEST_ADDRESS}}}")
 _SUBJECTS = frozenset(event.value.partition(":")[0] for event in Event)
 _ACTIONS = frozenset(event.value for event in Event) | {f"{subject}:*" for subject in _SUBJECTS}
 
@@ -150,7 +151,7 @@ def _moment(name: str, text: str) -> int:
 
 def _address(text: str) -> AllowedIPs:
     try:
-        found = AllowedIPs.parse([text]) if len(text) <= LONGEST_ADDRESS else None
+        found = AllowedIPs.parse([text]) if _ONE_NETWORK.fullmatch(text) else None
     except InvalidAllowedIPs:
         found = None
     if found is None:

@@ -1,4 +1,4 @@
-"""Are checkpoints made when they are due, is what is old enough pruned and nothing else, and is the log whole always?"""
+"""Are checkpoints made when due, is what is old enough pruned and nothing else, and is the log whole at any time?"""
 
 from __future__ import annotations
 
@@ -137,8 +137,9 @@ def test_a_checkpoint_outlives_the_keys_that_signed_it(workshop):
 TAMPERINGS = {
     "the last lines are cut off, and the head with them": (
         "DELETE FROM audit_event WHERE chain = 'changes' AND seq = {last}",
-        "UPDATE audit_chain SET seq = {last} - 1, hash = (SELECT hash FROM audit_event WHERE chain = 'changes' AND"
-        " seq = {last} - 1) WHERE chain = 'changes'",
+        """UPDATE audit_chain SET seq = {last} - 1, hash = (
+            SELECT hash FROM audit_event WHERE chain = 'changes' AND seq = {last} - 1
+        ) WHERE chain = 'changes'""",
     ),
     "a checkpoint is removed": ("DELETE FROM audit_checkpoint WHERE number = 1",),
     "a checkpoint is edited": ("UPDATE audit_checkpoint SET statement = 'e30' || statement WHERE number = 1",),
@@ -258,7 +259,10 @@ def test_a_line_that_is_younger_than_the_one_behind_it_keeps_it(workshop):
     rename(workshop, made, "by a clock that was set back")
     workshop.clock.advance(5 * DAY)
     upkeep(workshop, 2).prune(workshop.clock())
-    assert [line["event"] for line in workshop.audit_lines("credential:")] == ["credential:created", "credential:updated"]
+    assert [line["event"] for line in workshop.audit_lines("credential:")] == [
+        "credential:created",
+        "credential:updated",
+    ]
     assert is_whole(workshop)
 
 

@@ -138,7 +138,7 @@ class TestSQLite(AuditSearchConformance):
     def test_both_searches_walk_their_index_and_sort_nothing(self, store):
         plans = {}
         for name, more in (("all", ""), ("changes", " AND chain = 'changes'")):
-            query = f"SELECT line FROM audit_event WHERE organization_id = 'x' AND at <= 7{more}"  # noqa: S608  ours
+            query = f"SELECT line FROM audit_event WHERE organization_id = 'x' AND at <= 7{more}"
             with store.reading() as tx:
                 rows = tx.session.execute(text(f"EXPLAIN QUERY PLAN {query} ORDER BY at DESC, chain DESC, seq DESC"))
                 plans[name] = " ".join(row[3] for row in rows)
