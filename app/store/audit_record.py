@@ -22,7 +22,7 @@ from app.store.models import (
     AuditEventRow,
     AuditStubRow,
 )
-from tokenserver.domain.audit import Head, Line
+from tokenserver.domain.audit import Head
 from tokenserver.tokens.audit_record import Item, Statement, Stored
 
 _BATCH = 1000
@@ -81,14 +81,14 @@ class AuditRecord:
     def _lines(self, chain: str, after: int | None, last: int | None) -> Iterator[Stored]:
         """The lines of a chain. What stands where nothing should is among them, to be found out."""
         row = AuditEventRow
-        query = select(row.seq, row.organization_id, row.at, row.line, row.hash).where(row.chain == chain)
+        columns = (row.chain, row.seq, row.organization_id, row.at, row.line, row.hash)
+        query = select(*columns).where(row.chain == chain)
         if after is not None:
             query = query.where(row.seq > after)
         if last is not None:
             query = query.where(row.seq <= last)
         ordered = query.order_by(row.seq).execution_options(yield_per=_BATCH)
-        for seq, organization, at, text, told in self._session.execute(ordered):
-            yield Stored(Line(Head(chain, seq, told), text), organization, at)
+        yield from map(Stored._make, self._session.execute(ordered))
 
     def _chains_with_lines(self) -> Iterator[str]:
         """From the lines themselves: one that was inserted need not have a head. Leaps from chain to chain."""

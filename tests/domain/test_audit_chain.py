@@ -28,6 +28,11 @@ def a_chain(count, chain="changes", organization="org_1"):
 LINES = a_chain(4)
 
 
+def row(line, organization, at):
+    """Looked at beside its line."""
+    refuse_unless_repeated(line.text, line.head.chain, line.head.seq, organization, at)
+
+
 def followed(chains, lines):
     for line in lines:
         chains.follow_exported(line.exported())
@@ -87,20 +92,20 @@ ROWS = {
 
 
 def test_a_row_that_repeats_its_line_is_good():
-    refuse_unless_repeated(LINES[0], "org_1", int(NOW))
+    row(LINES[0], "org_1", int(NOW))
 
 
 @pytest.mark.parametrize(("organization", "at"), ROWS.values(), ids=ROWS.keys())
 def test_a_row_that_says_otherwise_than_its_line_was_edited(organization, at):
     with pytest.raises(Broken, match="row"):
-        refuse_unless_repeated(LINES[0], organization, at)
+        row(LINES[0], organization, at)
     with pytest.raises(Broken, match="row"):
-        refuse_unless_repeated(replace(LINES[0], head=LINES[1].head), "org_1", int(NOW))
+        row(replace(LINES[0], head=LINES[1].head), "org_1", int(NOW))
 
 
 def test_an_actor_cannot_pose_as_the_organization_of_a_line():
     entry = Entry(Event.ROLE_CREATED, NOW, 'x","organization":"org_1","a":"', "org_2")
     line = chained(entry, Head("changes"))
-    refuse_unless_repeated(line, "org_2", int(NOW))
+    row(line, "org_2", int(NOW))
     with pytest.raises(Broken):
-        refuse_unless_repeated(line, "org_1", int(NOW))
+        row(line, "org_1", int(NOW))

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from tokenserver.clock import rfc3339
-from tokenserver.domain.audit import GENESIS, Head, Line
+from tokenserver.domain.audit import GENESIS, Head
 
 _BEGINNING = re.compile(r'\{"chain":"([A-Za-z0-9_-]{1,64})","seq":([1-9][0-9]{0,17}),')
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -91,11 +91,11 @@ class Chains:
             raise Broken(f"chain {min(strangers)} has no head: it was inserted, or its head was removed")
 
 
-def refuse_unless_repeated(line: Line, organization: str, at: int) -> None:
-    """Raise Broken unless the columns beside a line, which are what is searched by, repeat what the line says."""
-    begins = f'{{"chain":{_text(line.head.chain)},"seq":{line.head.seq},"at":"{str(_second(at))[:-1]}.'
-    found = _ORGANIZATION.search(line.text)
-    if not line.text.startswith(begins) or found is None or found.group(1) != _text(organization)[1:-1]:
+def refuse_unless_repeated(text: str, chain: str, seq: int, organization: str, at: int) -> None:
+    """Raise Broken unless the columns beside a line, which are what is searched by, repeat what its text says."""
+    begins = f'{{"chain":{_text(chain)},"seq":{seq},"at":"{str(_second(at))[:-1]}.'
+    found = _ORGANIZATION.search(text)
+    if not text.startswith(begins) or found is None or found.group(1) != _text(organization)[1:-1]:
         raise Broken("its row says otherwise than the line: the row was edited")
 
 
