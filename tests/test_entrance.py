@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -241,7 +242,8 @@ class LongAnswer:
 def streamed(app, *, hangs_up_after=0, method="GET"):
     proto = Proto()
     proto.hangs_up_after = hangs_up_after
-    entrance = Entrance(app, Doors(), 2)
+    token: Any = Doors()
+    entrance = Entrance(app, token, 2)
     asyncio.run(asyncio.wait_for(entrance.__rsgi__(Scope("/v1/audit-events/export", method), proto), 30))
     return proto.answers
 

@@ -10,15 +10,15 @@ from urllib.parse import quote
 
 import pytest
 
-from app.api import audit_events
 from app.api.audit_events import MOST_EXPORTS
 from tests.support.contract import REPORTS
 from tests.support.server import StillClock
 from tests.support.workshop import Workshop
 from tokenserver.clock import rfc3339
 from tokenserver.domain.audit import Entry, Event
+from tokenserver.domain.audit_search import Wanted
 from tokenserver.domain.generation import Generation
-from tokenserver.domain.grant import Organization
+from tokenserver.domain.organizations import Organization
 
 PATH = "/v1/audit-events"
 
@@ -165,7 +165,7 @@ def test_both_ask_for_the_right_to_read_the_audit_log(stocked):
 def test_nobody_reads_a_line_of_another_organization(stocked):
     store = stocked.server.services.store
     with store.writing() as tx:
-        tx.organizations.add(Organization("org_stranger", "Stranger", Generation()), 0)
+        tx.organizations.add(Organization("org_stranger", "Stranger", Generation()))
         for organization in ("org_stranger", ""):
             tx.audit.append(Entry(Event.ROLE_DELETED, stocked.server.clock(), "shell", organization))
     assert "role:deleted" not in actions(search(stocked, limit=200))
@@ -239,7 +239,7 @@ def test_a_few_exports_at_a_time_are_written_and_their_places_are_given_back(sto
 def test_an_export_ends_though_lines_are_written_all_the_time(workshop_of):
     """It is bounded by the moment at which it began."""
     workshop = workshop_of
-    found = workshop.services.audit_trail.select(workshop.caller, audit_events.read_wanted({}))
+    found = workshop.services.audit_trail.select(workshop.caller, Wanted())
     count = 0
     for _ in found:
         count += 1

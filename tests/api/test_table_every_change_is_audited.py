@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -49,6 +49,24 @@ def a_held_role(api: Api) -> Ids:
     return {"role_id": next(r["id"] for r in api.ok("GET", "/v1/roles")["items"] if r["name"] == "auditor")}
 
 
+def an_organization(api: Api) -> Ids:
+    return {"organization_id": api.ok("POST", "/v1/organizations", {"name": "Other"})["id"]}
+
+
+def a_suspended_one(api: Api) -> Ids:
+    ids = an_organization(api)
+    api.ok("POST", f"/v1/organizations/{ids['organization_id']}/suspend")
+    return ids
+
+
+def a_project(api: Api) -> Ids:
+    return {"project_id": api.ok("POST", "/v1/projects", {"name": "apollo"})["id"]}
+
+
+def an_operator(api: Api) -> Ids:
+    return {"operator_id": api.ok("POST", "/v1/operators", {"email": "o@example.com", "role": "member"})["id"]}
+
+
 def nothing(_: Api) -> Ids:
     return {}
 
@@ -61,7 +79,9 @@ class Deed:
     leaves: tuple[Event, ...]
     body: dict[str, Any] | None = None
     query: str = ""
-    detail: tuple[str, ...] = field(default=("changed",))
+    detail: tuple[str, ...] = ("changed",)
+    elsewhere: bool = False
+    """Whether its lines are another organization's."""
 
 
 DEEDS = {
@@ -75,6 +95,23 @@ DEEDS = {
     "disableCredential": [Deed(a_credential, (Event.CREDENTIAL_DISABLED,))],
     "enableCredential": [Deed(disabled, (Event.CREDENTIAL_ENABLED,))],
     "revokeCredential": [Deed(a_credential, (Event.CREDENTIAL_REVOKED,), {"reason": "left"})],
+    "createOrganization": [
+        Deed(nothing, (Event.API_CREATED, Event.ORGANIZATION_CREATED), {"name": "Other"}, detail=(), elsewhere=True)
+    ],
+    "changeOrganization": [
+        Deed(an_organization, (Event.ORGANIZATION_UPDATED,), {"name": "Else"}, elsewhere=True),
+    ],
+    "suspendOrganization": [Deed(an_organization, (Event.ORGANIZATION_SUSPENDED,), elsewhere=True)],
+    "resumeOrganization": [Deed(a_suspended_one, (Event.ORGANIZATION_RESUMED,), elsewhere=True)],
+    "endEverything": [Deed(an_organization, (Event.ORGANIZATION_TOKENS_ENDED,), elsewhere=True)],
+    "createProject": [Deed(nothing, (Event.PROJECT_CREATED,), {"name": "apollo"}, detail=())],
+    "changeProject": [Deed(a_project, (Event.PROJECT_UPDATED,), {"description": "other"})],
+    "deleteProject": [Deed(a_project, (Event.PROJECT_DELETED,), detail=())],
+    "addOperator": [
+        Deed(nothing, (Event.OPERATOR_ADDED,), {"email": "o@example.com", "role": "member"}, detail=()),
+    ],
+    "changeOperator": [Deed(an_operator, (Event.OPERATOR_UPDATED,), {"role": "auditor"})],
+    "removeOperator": [Deed(an_operator, (Event.OPERATOR_REMOVED,), detail=())],
     "createApi": [Deed(nothing, (Event.API_CREATED,), {"audience": "https://new.example.com", "name": "n"}, detail=())],
     "changeApi": [Deed(an_api, (Event.API_UPDATED,), {"name": "other"}, detail=())],
     "deleteApi": [Deed(an_api, (Event.API_DELETED,), detail=())],
@@ -121,7 +158,7 @@ def test_an_operation_leaves_exactly_its_lines(stocked, name, deed):
     assert sorted(line["event"] for line in left) == sorted(event.value for event in deed.leaves)
     for line in left:
         assert line["actor"] == f"credential:{stocked.server.installed.client_id}"
-        assert line["organization"] == stocked.server.installed.organization_id
+        assert (line["organization"] != stocked.server.installed.organization_id) is deed.elsewhere
         assert line["address"] == "127.0.0.1"
         assert line["outcome"] == "success"
         assert set(deed.detail) <= set(line["detail"])
@@ -145,7 +182,8 @@ def test_an_operation_that_is_refused_changes_nothing_and_says_only_that_it_was_
 
 
 def test_reading_leaves_no_line(stocked):
-    ids = {**a_credential(stocked), **an_api(stocked), **a_role(stocked)}
+    made = (a_credential, an_api, a_role, an_organization, a_project, an_operator)
+    ids = {name: found for make in made for name, found in make(stocked).items()}
     before = len(lines(stocked))
     for operation in door_of(stocked.server).table:
         if operation.method == "GET":
