@@ -13,14 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import math
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
+from io import BytesIO, FileIO
+from pathlib import Path
 from typing import Any
 
 from app.http import LARGEST_BODY, Environ, Headers, Wsgi, failed, new_request_id
@@ -34,7 +38,7 @@ MOST_LARGE_BODIES = 32
 a small machine; small ones are always taken."""
 RECEIVING_SECONDS = 10.0
 SENDING_SECONDS = 30.0
-"""That a piece of a long answer may take to be sent."""
+"""That a caller may take to fetch some of a long answer."""
 _UNREADABLE = "\x80"
 
 
@@ -81,15 +85,24 @@ class Entrance:
         if isinstance(payload, bytes):
             proto.response_bytes(status, headers, payload)
         else:
-            await self._stream(proto.response_stream(status, headers), payload)
+            await self._stream(proto, status, headers, payload)
 
-    async def _stream(self, transport: Any, chunks: Pieces) -> None:
-        """Piece by piece; each is made when the one before has gone, so that who reads slowly holds no thread."""
-        loop, pieces = asyncio.get_running_loop(), iter(chunks)
-        with contextlib.suppress(RuntimeError, TimeoutError):  # the caller has gone, or has fallen asleep
-            while (piece := await loop.run_in_executor(self._threads, next, pieces, None)) is not None:
-                await asyncio.wait_for(transport.send_bytes(piece), SENDING_SECONDS)
-        await loop.run_in_executor(self._threads, chunks.close)
+    async def _stream(self, proto: Any, status: int, headers: Headers, body: Pieces) -> None:
+        """Through a named pipe that granian reads as a file: its own streams take any amount from us, and keep in
+        memory what a caller who reads slowly has not fetched yet. A piece is made when the one before has gone.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            with contextlib.suppress(OSError, TimeoutError), tempfile.TemporaryDirectory() as folder:
+                path = str(Path(folder) / "answer")
+                os.mkfifo(path, 0o600)
+                proto.response_file(status, headers, path)
+                with await _writing(path) as pipe:
+                    pieces = iter(body)
+                    while (piece := await loop.run_in_executor(self._threads, next, pieces, None)) is not None:
+                        await _write(pipe, piece)
+        finally:
+            await loop.run_in_executor(self._threads, body.close)
 
     async def _answer(self, scope: Any, body: bytes) -> tuple[int, Headers, bytes | Pieces]:
         environ = environ_of(scope, body)
@@ -237,3 +250,31 @@ def _key(name: str) -> str | None:
         return None
     key = name.upper().replace("-", "_")
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+async def _writing(path: str) -> FileIO:
+    """The pipe, as soon as somebody reads from it; raises OSError when nobody does."""
+    deadline = monotonic() + SENDING_SECONDS
+    while True:
+        try:
+            return FileIO(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "w")
+        except OSError as fault:
+            if fault.errno != errno.ENXIO or monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.005)
+
+
+async def _write(pipe: FileIO, piece: bytes) -> None:
+    """All of it; raises OSError when the caller has gone, and TimeoutError when they have fallen asleep."""
+    loop, left = asyncio.get_running_loop(), memoryview(piece)
+    while left:
+        written = pipe.write(left)
+        if written is not None:
+            left = left[written:]
+            continue
+        room = asyncio.Event()
+        loop.add_writer(pipe.fileno(), room.set)
+        try:
+            await asyncio.wait_for(room.wait(), SENDING_SECONDS)
+        finally:
+            loop.remove_writer(pipe.fileno())

@@ -31,7 +31,7 @@ from tokenserver.tokens.jws import Signer
 
 CLOCK = "clock"
 """The actor of what nobody asked for."""
-LINES_AT_ONCE = 500
+LINES_AT_ONCE = 300
 """Of one transaction: tokens wait for their turn to write meanwhile."""
 TRANSACTIONS_AT_ONCE = 20
 CHAINS_AT_ONCE = 200

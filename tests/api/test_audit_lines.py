@@ -25,7 +25,7 @@ def found(*entries):
     for entry in entries:
         line = chained(entry, head)
         head = line.head
-        made.append(Found(line, json.loads(line.text), int(NOW)))
+        made.append(Found(line, int(NOW)))
     return made
 
 

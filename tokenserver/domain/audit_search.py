@@ -33,6 +33,11 @@ class Wanted:
         """Whether a line about the issuing of a token could be wanted."""
         return self.action is None or self.action.startswith(_OF_TOKENS)
 
+    @property
+    def is_anything(self) -> bool:
+        """Whether every line of the time is wanted."""
+        return self == Wanted(since=self.since, until=self.until)
+
     def needles(self) -> list[str]:
         """What the text of every wanted line holds: a sieve, which costs less than parsing."""
         exact = {"credential": self.credential, "actor": self.actor, "outcome": self.outcome}
@@ -54,11 +59,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A line with what it says."""
+    """A line that is wanted."""
 
     line: Line
-    members: Mapping[str, Any]
     at: int
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What it says; read anew at each call."""
+        said: dict[str, Any] = json.loads(self.line.text)
+        return said
 
     @property
     def place(self) -> Place:
