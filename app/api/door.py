@@ -59,13 +59,13 @@ class AdminApi:
         self._admission = admission
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         self.table = operations(
-            CredentialOperations(credentials, settings, clock),
-            BulkOperations(bulk),
-            ApiOperations(catalogue, settings),
-            RoleOperations(catalogue, settings),
-            OrganizationOperations(organizations, settings),
-            OperatorOperations(operators, settings),
-            AuditEventOperations(audit_trail, settings),
+            of_credentials=CredentialOperations(credentials, settings, clock),
+            of_many=BulkOperations(bulk),
+            of_apis=ApiOperations(catalogue, settings),
+            of_roles=RoleOperations(catalogue, settings),
+            of_organizations=OrganizationOperations(organizations, settings),
+            of_operators=OperatorOperations(operators, settings),
+            of_audit_events=AuditEventOperations(audit_trail, settings),
         )
         self._issuer = settings.issuer
 

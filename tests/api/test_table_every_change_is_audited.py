@@ -77,7 +77,7 @@ class Deed:
 
     before: Callable[[Api], Ids]
     leaves: tuple[Event, ...]
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | Callable[[Ids], dict[str, Any]] | None = None
     query: str = ""
     detail: tuple[str, ...] = ("changed",)
     elsewhere: bool = False
@@ -95,6 +95,15 @@ DEEDS = {
     "disableCredential": [Deed(a_credential, (Event.CREDENTIAL_DISABLED,))],
     "enableCredential": [Deed(disabled, (Event.CREDENTIAL_ENABLED,))],
     "revokeCredential": [Deed(a_credential, (Event.CREDENTIAL_REVOKED,), {"reason": "left"})],
+    "changeManyCredentials": [
+        Deed(
+            a_credential,
+            (Event.CREDENTIAL_REVOKED,),
+            lambda ids: {"action": "revoke", "client_ids": [ids["client_id"]]},
+        ),
+        Deed(a_credential, (), lambda ids: {"action": "revoke", "client_ids": [ids["client_id"]], "dry_run": True}),
+    ],
+    "previewApiChange": [Deed(an_api, (), {"scopes": []})],
     "createOrganization": [
         Deed(nothing, (Event.API_CREATED, Event.ORGANIZATION_CREATED), {"name": "Other"}, detail=(), elsewhere=True)
     ],
@@ -135,13 +144,14 @@ def lines(api: Api) -> list[dict[str, Any]]:
 def do(api: Api, name: str, deed: Deed, **more: Any) -> list[dict[str, Any]]:
     """The lines that it left; what it answered is in the last of them by its request ID."""
     (operation,) = [one for one in writing(api) if one.name == name]
-    path = operation.path.format(**deed.before(api)) + deed.query
+    ids = deed.before(api)
+    path, body = operation.path.format(**ids) + deed.query, deed.body(ids) if callable(deed.body) else deed.body
     api.server.admin_token  # noqa: B018  to be issued before
     before = {line["hash"] for line in lines(api)}
-    answer = api.call(operation.method, path, ... if deed.body is None else deed.body, if_match="*", **more)
+    answer = api.call(operation.method, path, ... if body is None else body, if_match="*", **more)
     assert answer.status_code < 300, answer.text
     left = [line for line in lines(api) if line["hash"] not in before]
-    assert {line["request_id"] for line in left} == {answer.headers["X-Request-Id"]}
+    assert {line["request_id"] for line in left} <= {answer.headers["X-Request-Id"]}
     return left
 
 
@@ -152,7 +162,11 @@ def test_every_operation_that_writes_is_here(stocked):
 CASES = [(name, deed) for name, deeds in DEEDS.items() for deed in deeds]
 
 
-@pytest.mark.parametrize(("name", "deed"), CASES, ids=[f"{name}{deed.query}" for name, deed in CASES])
+@pytest.mark.parametrize(
+    ("name", "deed"),
+    CASES,
+    ids=[f"{name}{deed.query}{'' if deed.leaves else ' leaves nothing'}" for name, deed in CASES],
+)
 def test_an_operation_leaves_exactly_its_lines(stocked, name, deed):
     left = do(stocked, name, deed)
     assert sorted(line["event"] for line in left) == sorted(event.value for event in deed.leaves)
@@ -170,10 +184,11 @@ def test_an_operation_that_is_refused_changes_nothing_and_says_only_that_it_was_
     """By somebody who may only read: the refusal has its line, the change has none."""
     deed = DEEDS[name][0]
     (operation,) = [one for one in writing(stocked) if one.name == name]
-    path = operation.path.format(**deed.before(stocked)) + deed.query
+    ids = deed.before(stocked)
+    path, body = operation.path.format(**ids) + deed.query, deed.body(ids) if callable(deed.body) else deed.body
     reader = stocked.limited_token("credentials:read")
     before = len(lines(stocked))
-    stocked.problem(403, operation.method, path, deed.body or {}, token=reader, if_match="*")
+    stocked.problem(403, operation.method, path, body or {}, token=reader, if_match="*")
     assert [line["event"] for line in lines(stocked)[before:] if line["chain"] == "changes"] in (
         ["admin:refused"],
         [],

@@ -17,6 +17,7 @@ from app.api.table import apis, audit_events, bulk, credentials, operators, orga
 
 
 def operations(
+    *,
     of_credentials: CredentialOperations,
     of_many: BulkOperations,
     of_apis: ApiOperations,
