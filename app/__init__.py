@@ -14,6 +14,7 @@ from app.probes import Probes
 from app.services import Services
 from app.services.admission import Admission
 from app.services.audit_trail import AuditTrail
+from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
@@ -63,7 +64,8 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         organizations=Organizations(store, feed, catalogue, clock),
         operators=Operators(store, feed, clock),
         installation=installation,
-        audit_trail=AuditTrail(store),
+        audit_trail=AuditTrail(store, clock),
+        audit_upkeep=AuditUpkeep(store, keys, settings, clock),
     )
 
 
@@ -95,6 +97,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
             catalogue=services.catalogue,
             organizations=services.organizations,
             operators=services.operators,
+            audit_trail=services.audit_trail,
             admission=admission,
             settings=settings,
             clock=clock,

@@ -21,11 +21,12 @@ from app.services.audit import Caller
 from app.serving import refuse_taken_address, serve_forever
 from app.settings import InvalidSettings, Settings, load, unknown_variables
 from tokenserver.clock import rfc3339
-from tokenserver.domain.audit import verify
 from tokenserver.errors import Refused, TokenServerError
-from tokenserver.tokens.keys import UnfitKey, signing_key_from_pem
+from tokenserver.tokens.audit_record import Flaw, Record
+from tokenserver.tokens.keys import UnfitKey, VerifyingKey, read_key_set, signing_key_from_pem
 
 Connect = Callable[[Settings], Services]
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def command_line(connect: Connect) -> click.Group:
@@ -159,7 +160,7 @@ def _keys(cli: click.Group, connect: Connect) -> None:
             services.keys.revoke(_shell(services), kid)
 
     @keys.command("import")
-    @click.option("--pem", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+    @click.option("--pem", type=_FILE, required=True)
     @click.option("--activate", is_flag=True, help="Sign with it at once, rather than after the key set's lifetime.")
     def import_(pem: Path, activate: bool) -> None:  # noqa: FBT001  click passes flags by name
         """Bring your own private key; it is sealed like the others."""
@@ -178,26 +179,70 @@ def _audit(cli: click.Group, connect: Connect) -> None:
         """The audit log."""
 
     @audit.command("verify")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-    def verify_(file: Path | None) -> None:
+    @click.argument("file", type=_FILE, required=False)
+    @click.option("--jwks", type=_FILE, help="Key set that signed FILE's stubs and checkpoints: see audit jwks.")
+    @click.option("--kept", type=_FILE, help="Checkpoints that were put aside, one a line: each must be there.")
+    def verify(file: Path | None, jwks: Path | None, kept: Path | None) -> None:
         """Verify the log in the database, or an exported FILE without any server; exits 1 at a bad line."""
         with _plainly():
-            if file is None:
-                flaw = _there(connect).audit_trail.verify()
-            else:
-                with file.open(encoding="utf-8", errors="replace") as lines:
-                    flaw = verify(lines)
+            flaw, believed = _verified(connect, file, jwks, kept)
         if flaw is not None:
             click.echo(f"line {flaw.place}: {flaw.reason}", err=True)
             sys.exit(1)
         click.echo("The audit log is whole.")
+        if not believed:
+            click.echo("Who signed its stubs and checkpoints was not asked: give the key set with --jwks.")
 
     @audit.command()
     def export() -> None:
-        """Every audit line as JSON, one a line."""
+        """Every audit line as JSON, one a line, with the stubs and checkpoints that verifying needs."""
         with _plainly():
             for line in _there(connect).audit_trail.export():
                 click.echo(line)
+
+    _audit_signed(audit, connect)
+
+
+def _audit_signed(audit: click.Group, connect: Connect) -> None:
+    @audit.command()
+    def checkpoint() -> None:
+        """Sign how far every chain has come, and print it: keep it where nobody reaches the database."""
+        with _plainly():
+            made = _there(connect).audit_upkeep.checkpoint()
+        if made is not None:
+            click.echo(made)
+
+    @audit.command()
+    def checkpoints() -> None:
+        """Every checkpoint that is kept, oldest first."""
+        with _plainly():
+            for statement in _there(connect).audit_trail.checkpoints():
+                click.echo(statement)
+
+    @audit.command("jwks")
+    def jwks_() -> None:
+        """Every public key there ever was, as a key set: what an export is verified with."""
+        with _plainly():
+            keys = [key.jwk for key in _there(connect).keys.list()]
+        click.echo(json.dumps({"keys": keys}))
+
+
+def _verified(connect: Connect, file: Path | None, jwks: Path | None, kept: Path | None) -> tuple[Flaw | None, bool]:
+    """The first bad line, and whether every signature was checked."""
+    put_aside = [] if kept is None else kept.read_text(encoding="ascii", errors="replace").split()
+    if file is None:
+        return _there(connect).audit_trail.verify(put_aside), True
+    record = Record(None if jwks is None else _key_set(jwks).get, put_aside)
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        flaw = record.verify(lines)
+    return flaw, jwks is not None or record.checkpoints + record.stubs == 0
+
+
+def _key_set(path: Path) -> dict[str, VerifyingKey]:
+    try:
+        return read_key_set(json.loads(path.read_bytes()))
+    except (ValueError, RecursionError):
+        raise Refused("The file of --jwks holds no key set.") from None
 
 
 def _config(cli: click.Group, connect: Connect) -> None:  # noqa: ARG001  the settings need no services

@@ -13,16 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import math
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
+from io import BytesIO, FileIO
+from pathlib import Path
 from typing import Any
 
-from app.http import LARGEST_BODY, Environ, Headers, Reply, Wsgi, failed, new_request_id
+from app.http import LARGEST_BODY, Environ, Headers, Wsgi, failed, new_request_id
 from app.oauth.token import PATH, TokenEndpoint
 from tokenserver.clock import monotonic
 from tokenserver.errors import InvalidRequest, Unavailable
@@ -32,6 +37,8 @@ MOST_LARGE_BODIES = 32
 """That are received or worked on at a time. Nobody has to be known to send one, and a thousand would fill the memory of
 a small machine; small ones are always taken."""
 RECEIVING_SECONDS = 10.0
+SENDING_SECONDS = 30.0
+"""That a caller may take to fetch some of a long answer."""
 _UNREADABLE = "\x80"
 
 
@@ -75,9 +82,29 @@ class Entrance:
                 status, headers, payload = failed(fault, scope.path, new_request_id())
                 if isinstance(fault, TooSlow | CutShort):  # what may still come of the body is no next request
                     headers.append(("Connection", "close"))
-        proto.response_bytes(status, headers, payload)
+        if isinstance(payload, bytes):
+            proto.response_bytes(status, headers, payload)
+        else:
+            await self._stream(proto, status, headers, payload)
 
-    async def _answer(self, scope: Any, body: bytes) -> Reply:
+    async def _stream(self, proto: Any, status: int, headers: Headers, body: Pieces) -> None:
+        """Through a named pipe that granian reads as a file: its own streams take any amount from us, and keep in
+        memory what a caller who reads slowly has not fetched yet. A piece is made when the one before has gone.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            with contextlib.suppress(OSError, TimeoutError), tempfile.TemporaryDirectory() as folder:
+                path = str(Path(folder) / "answer")
+                os.mkfifo(path, 0o600)
+                proto.response_file(status, headers, path)
+                with await _writing(path) as pipe:
+                    pieces = iter(body)
+                    while (piece := await loop.run_in_executor(self._threads, next, pieces, None)) is not None:
+                        await _write(pipe, piece)
+        finally:
+            await loop.run_in_executor(self._threads, body.close)
+
+    async def _answer(self, scope: Any, body: bytes) -> tuple[int, Headers, bytes | Pieces]:
         environ = environ_of(scope, body)
         if scope.path == PATH:
             return await self._token.answer(environ)
@@ -143,19 +170,46 @@ class Entrance:
         if self._sweeping:
             asyncio.get_running_loop().call_later(1, self._sweep)
 
-    def _by_flask(self, environ: Environ) -> Reply:
+    def _by_flask(self, environ: Environ) -> tuple[int, Headers, bytes | Pieces]:
+        """The body as bytes; where its length is not told, in pieces."""
         started: list[tuple[str, Headers]] = []
 
         def start_response(status: str, headers: Headers, _: object = None) -> Any:
             started.append((status, headers))
 
         chunks = self._flask(environ, start_response)
+        close = getattr(chunks, "close", lambda: None)
         try:
-            payload = b"".join(chunks)
-        finally:
-            getattr(chunks, "close", lambda: None)()
-        status, headers = started[-1]
+            pieces = iter(chunks)
+            first = next(pieces, b"")  # only then must an application have begun its answer (PEP 3333)
+            status, headers = started[-1]
+            if _is_long(headers, environ["REQUEST_METHOD"]):
+                return int(status[:3]), headers, Pieces(first, pieces, close)
+            payload = first + b"".join(pieces)
+        except BaseException:
+            close()
+            raise
+        close()
         return int(status[:3]), headers, payload
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A body that comes in pieces, and what ends it early or late."""
+
+    first: bytes
+    others: Iterator[bytes]
+    close: Callable[[], None]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.first
+        yield from self.others
+
+
+def _is_long(headers: Headers, method: str) -> bool:
+    """Whether it has a body of which nobody has said how long it is."""
+    told = {name.lower() for name, _ in headers}
+    return "content-type" in told and "content-length" not in told and method != "HEAD"
 
 
 def environ_of(scope: Any, body: bytes) -> Environ:
@@ -196,3 +250,31 @@ def _key(name: str) -> str | None:
         return None
     key = name.upper().replace("-", "_")
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+async def _writing(path: str) -> FileIO:
+    """The pipe, as soon as somebody reads from it; raises OSError when nobody does."""
+    deadline = monotonic() + SENDING_SECONDS
+    while True:
+        try:
+            return FileIO(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "w")
+        except OSError as fault:
+            if fault.errno != errno.ENXIO or monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.005)
+
+
+async def _write(pipe: FileIO, piece: bytes) -> None:
+    """All of it; raises OSError when the caller has gone, and TimeoutError when they have fallen asleep."""
+    loop, left = asyncio.get_running_loop(), memoryview(piece)
+    while left:
+        written = pipe.write(left)
+        if written is not None:
+            left = left[written:]
+            continue
+        room = asyncio.Event()
+        loop.add_writer(pipe.fileno(), room.set)
+        try:
+            await asyncio.wait_for(room.wait(), SENDING_SECONDS)
+        finally:
+            loop.remove_writer(pipe.fileno())

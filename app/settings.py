@@ -94,6 +94,10 @@ class Settings(BaseModel):
     """Requests, other than for tokens, that one process works on at a time, beside the feed's waiters."""
     feed_waiters: Annotated[int, Field(ge=0, le=1000)] = 48
     """Requests for the generation feed that one process holds open at a time; each costs a thread."""
+    audit_checkpoint_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    """How often the heads of the audit log's chains are signed, when they have moved."""
+    audit_retention_days: Annotated[int | None, Field(ge=1, le=36500)] = None
+    """Days that audit lines are kept; older ones are pruned, and a signed stub is left. Default: for ever."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe line that is logged."""
     token_log_sample: Annotated[float, Field(ge=0, le=1)] = 0.0

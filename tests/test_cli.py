@@ -123,7 +123,8 @@ def test_for_people_it_prints_lines_and_says_how_to_get_another(shell):
 
 
 @pytest.mark.parametrize(
-    "command", ["keys list", "keys rotate", "keys revoke x", "audit verify", "audit export", "accept-restore"]
+    "command",
+    ["keys list", "keys rotate", "keys revoke x", "audit verify", "audit export", "audit checkpoint", "accept-restore"],
 )
 def test_in_a_folder_without_an_installation_nothing_is_begun(within, command):
     """Somebody is in the wrong folder: an empty log would be whole, and a new key would be nobody's."""
@@ -260,6 +261,51 @@ def test_a_row_that_was_edited_in_the_database_exits_with_1(fresh, within):
     with sqlite3.connect(fresh.home / "var" / "tokenserver.db") as database:
         database.execute("UPDATE audit_event SET line = replace(line, 'shell', 'nobody') WHERE seq = 2")
     assert fresh.refused(1, "audit", "verify") == "line 2: the text does not match its hash: it was edited\n"
+
+
+def test_a_checkpoint_is_printed_kept_listed_and_exported(fresh, within):
+    within.ok("bootstrap", "--json")
+    made = fresh.ok("audit", "checkpoint")
+    assert made.count(".") == 2
+    assert within.ok("audit", "checkpoint") == made, "nothing has moved"
+    within.ok("keys", "rotate")
+    second = within.ok("audit", "checkpoint")
+    assert within.ok("audit", "checkpoints") == made + second
+    assert [line for line in within.ok("audit", "export").splitlines() if line.startswith('{"checkpoint"')] == [
+        f'{{"checkpoint":"{made.strip()}"}}',
+        f'{{"checkpoint":"{second.strip()}"}}',
+    ]
+    assert within.ok("audit", "verify") == "The audit log is whole.\n"
+
+
+def test_an_export_is_verified_elsewhere_with_the_keys_that_signed_it(within, tmp_path_factory):
+    within.ok("bootstrap", "--json")
+    kept = within.ok("audit", "checkpoint")
+    within.ok("keys", "rotate")
+    elsewhere = Within(tmp_path_factory.mktemp("elsewhere"))
+    (elsewhere.home / "audit.jsonl").write_text(within.ok("audit", "export"))
+    (elsewhere.home / "jwks.json").write_text(within.ok("audit", "jwks"))
+    (elsewhere.home / "kept").write_text(kept)
+    assert "--jwks" in elsewhere.ok("audit", "verify", "audit.jsonl")
+    asked = ("audit", "verify", "audit.jsonl", "--jwks", "jwks.json", "--kept", "kept")
+    assert elsewhere.ok(*asked) == "The audit log is whole.\n"
+    stranger = {"keys": [dict(new_signing_key("ES256").verifying.jwk)]}
+    (elsewhere.home / "jwks.json").write_text(json.dumps(stranger))
+    assert "not in the key set" in elsewhere.refused(1, *asked)
+    (elsewhere.home / "jwks.json").write_text("nothing")
+    assert "--jwks holds no key set" in elsewhere.refused(1, *asked)
+
+
+def test_a_checkpoint_that_was_put_aside_finds_a_database_that_was_put_back(within):
+    within.ok("bootstrap", "--json")
+    before = (within.home / "var" / "tokenserver.db").read_bytes()
+    within.ok("keys", "rotate")
+    (within.home / "kept").write_text(within.ok("audit", "checkpoint"))
+    assert "whole" in within.ok("audit", "verify", "--kept", "kept")
+    for name in ("tokenserver.db-wal", "tokenserver.db-shm"):
+        (within.home / "var" / name).unlink(missing_ok=True)
+    (within.home / "var" / "tokenserver.db").write_bytes(before)
+    assert "cut off or rewritten" in within.refused(1, "audit", "verify", "--kept", "kept")
 
 
 # --- settings ---

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +59,10 @@ class Proto:
         self.chunks = list(chunks)
         self.ends = ends
         self.answers = []
+        self.fetched = bytearray()
+        self.hangs_up_after = 0
+        self.falls_asleep = False
+        self.opened, self.awake = threading.Event(), threading.Event()
 
     def __call__(self):
         """Futures, as granian's are: they can be cancelled."""
@@ -77,6 +84,23 @@ class Proto:
 
     def response_bytes(self, status, headers, body):
         self.answers.append((status, dict(headers), body))
+
+    def response_file(self, status, headers, path):
+        """As granian does: opens it elsewhere, and reads as the caller fetches; one who hangs up closes it."""
+        self.answers.append((status, dict(headers), self.fetched))
+        self.caller = threading.Thread(target=self.fetch, args=(path,))
+        self.caller.start()
+
+    def fetch(self, path):
+        with Path(path).open("rb", buffering=0) as pipe:
+            self.opened.set()
+            while not self.hangs_up_after or len(self.fetched) < self.hangs_up_after:
+                read = pipe.read(1000)
+                if not read:
+                    return
+                self.fetched += read
+            if self.falls_asleep:
+                self.awake.wait(30)
 
 
 class Doors:
@@ -200,3 +224,78 @@ def test_a_header_that_cannot_be_read_is_there_all_the_same():
     environ = environ_of(Scope(pairs=[("authorization", "Basic \xff"), ("x-forwarded-for", "\xff")]), b"")
     assert not environ["HTTP_AUTHORIZATION"].isascii()
     assert not environ["HTTP_X_FORWARDED_FOR"].isascii()
+
+
+# --- long answers ---
+
+
+class LongAnswer:
+    """An application whose answer comes in pieces, and that sees who fetched how many of them, and whether it ended."""
+
+    def __init__(self, *pieces, headers=(("Content-Type", "text/csv"),)):
+        self.pieces = pieces
+        self.headers = list(headers)
+        self.made = []
+        self.closed = 0
+
+    def __call__(self, environ, start_response):
+        start_response("200 OK", self.headers)
+        return self
+
+    def __iter__(self):
+        for piece in self.pieces:
+            self.made.append(piece)
+            yield piece
+
+    def close(self):
+        self.closed += 1
+
+
+def streamed(app, *, hangs_up_after=0, falls_asleep=False, method="GET"):
+    proto = Proto()
+    proto.hangs_up_after, proto.falls_asleep = hangs_up_after, falls_asleep
+    token: Any = Doors()
+    entrance = Entrance(app, token, 2)
+    asyncio.run(asyncio.wait_for(entrance.__rsgi__(Scope("/v1/audit-events/export", method), proto), 30))
+    proto.awake.set()
+    if proto.answers[0][2] is proto.fetched:
+        proto.caller.join()
+    return [(status, headers, bytes(body)) for status, headers, body in proto.answers]
+
+
+def test_an_answer_whose_length_is_not_told_goes_out_piece_by_piece():
+    pieces = [bytes([number]) * 5000 for number in range(100)]
+    app = LongAnswer(*pieces)
+    assert streamed(app) == [(200, {"Content-Type": "text/csv"}, b"".join(pieces))]
+    assert app.closed == 1
+
+
+def test_for_a_caller_who_has_hung_up_nothing_more_is_made():
+    app = LongAnswer(*[b"x" * 1000] * 10_000)
+    streamed(app, hangs_up_after=2000)
+    assert len(app.made) < 500
+    assert app.closed == 1
+
+
+def test_for_a_caller_who_has_fallen_asleep_no_more_is_made_than_a_pipe_holds(monkeypatch):
+    monkeypatch.setattr(app.entrance, "SENDING_SECONDS", 0.2)
+    sleeper = LongAnswer(*[b"x" * 1000] * 10_000)
+    streamed(sleeper, hangs_up_after=2000, falls_asleep=True)
+    assert len(sleeper.made) < 500
+    assert sleeper.closed == 1
+
+
+def test_an_answer_that_nobody_fetches_is_given_up(monkeypatch):
+    monkeypatch.setattr(app.entrance, "SENDING_SECONDS", 0.2)
+    monkeypatch.setattr(Proto, "fetch", lambda *_: None)
+    nobodys = LongAnswer(b"x")
+    streamed(nobodys)
+    assert (nobodys.made, nobodys.closed) == ([b"x"], 1)
+
+
+def test_an_answer_whose_length_is_told_and_one_without_a_body_go_out_whole():
+    sized = LongAnswer(b"a", b"b", headers=[("Content-Type", "text/csv"), ("Content-Length", "2")])
+    assert streamed(sized)[0][2] == b"ab"
+    assert streamed(LongAnswer(headers=[]))[0][2] == b""
+    assert streamed(LongAnswer(b"a"), method="HEAD")[0][2] == b"a"
+    assert sized.closed == 1

@@ -60,6 +60,8 @@ def test_every_setting_is_read_from_its_variable():
         "workers": "2",
         "threads": "3",
         "feed_waiters": "4",
+        "audit_checkpoint_minutes": "15",
+        "audit_retention_days": "400",
         "log_level": "DEBUG",
         "token_log_sample": "0.5",
     }
@@ -69,6 +71,7 @@ def test_every_setting_is_read_from_its_variable():
     assert settings.pepper == settings.pepper_previous == settings.kek == KEY
     assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::/32")
     assert (settings.port, settings.workers, settings.threads, settings.feed_waiters) == (443, 2, 3, 4)
+    assert (settings.audit_checkpoint_minutes, settings.audit_retention_days) == (15, 400)
     assert (settings.home, settings.token_log_sample) == (Path("/srv/tokenserver"), 0.5)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from flask import Flask, Request, Response, request
 
 from app.api.apis import ApiOperations
+from app.api.audit_events import AuditEventOperations
 from app.api.bulk import BulkOperations
 from app.api.conditions import expected_version
 from app.api.credentials import CredentialOperations
@@ -29,6 +30,7 @@ from app.api.table import operations
 from app.http import address_of, request_id_of, respond
 from app.services.admission import Admission, Wanted
 from app.services.audit import Caller
+from app.services.audit_trail import AuditTrail
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
@@ -49,6 +51,7 @@ class AdminApi:
         catalogue: CatalogueService,
         organizations: Organizations,
         operators: Operators,
+        audit_trail: AuditTrail,
         admission: Admission,
         settings: Settings,
         clock: Clock = utc_now,
@@ -56,12 +59,13 @@ class AdminApi:
         self._admission = admission
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         self.table = operations(
-            CredentialOperations(credentials, settings, clock),
-            BulkOperations(bulk),
-            ApiOperations(catalogue, settings),
-            RoleOperations(catalogue, settings),
-            OrganizationOperations(organizations, settings),
-            OperatorOperations(operators, settings),
+            of_credentials=CredentialOperations(credentials, settings, clock),
+            of_many=BulkOperations(bulk),
+            of_apis=ApiOperations(catalogue, settings),
+            of_roles=RoleOperations(catalogue, settings),
+            of_organizations=OrganizationOperations(organizations, settings),
+            of_operators=OperatorOperations(operators, settings),
+            of_audit_events=AuditEventOperations(audit_trail, settings),
         )
         self._issuer = settings.issuer
 
@@ -115,6 +119,7 @@ def read_call(request: Request, operation: Operation, caller: Caller, ids: Mappi
         page=read_page(query.get("limit"), query.get("cursor"), order, selects),
         selection=selection,
         cascade=cascade == "true",
+        query=query,
     )
 
 
@@ -128,5 +133,7 @@ def _query(request: Request, operation: Operation) -> dict[str, str]:
 
 
 def _answered(operation: Operation, answer: Answer) -> Response:
+    if answer.stream is not None:
+        return Response(answer.stream, operation.status, answer.headers, content_type=answer.kind)
     body = None if answer.body is None else answer.body.model_dump(mode="json")
     return respond(body, operation.status, answer.headers)

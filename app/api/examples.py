@@ -301,3 +301,30 @@ PROBLEM: Example = {
     "request_id": "6fT0b1sVqXc9Lk2W",
     "errors": [{"pointer": "/token_lifetime", "detail": "Must be at least 60."}],
 }
+
+_LINE_HASH = "9c1b4f0e7a2d8365c4e1f09b7a6d5c3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c"
+
+AUDIT_EVENTS: Example = {
+    "items": [
+        {
+            "at": "2026-11-21T10:15:00.125Z",
+            "action": "credential:disabled",
+            "outcome": "success",
+            "actor": "credential:tsc_0aZ3kP8sVxN1qLrWmYbT5c",
+            "credential": _CLIENT_ID,
+            "address": "192.0.2.17",
+            "request_id": "qX3v0Zt8Lk2mB1Rw",
+            "detail": {"changed": {"status": ["active", "disabled"], "floor": [1, 2]}, "feed_seq": 12},
+            "chain": "changes",
+            "seq": 48,
+            "hash": _LINE_HASH,
+        }
+    ],
+    "next": "MTc5NTI1NjEwMC5jaGFuZ2VzXzQ4",
+}
+
+AUDIT_LINES: Example = {
+    "application/x-ndjson": '{"chain":"changes","seq":48,"at":"2026-11-21T10:15:00.125Z","event":"api:created"}\n',
+    "text/csv": '"at","action","outcome"\r\n"2026-11-21T10:15:00.125Z","api:created","success"\r\n',
+}
+"""Of a line, the first members only."""

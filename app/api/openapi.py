@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from app.api.audit_queries import PARAMETERS
 from app.api.conditions import Condition
 from app.api.examples import PROBLEM
 from app.api.operation import Operation
@@ -38,6 +39,7 @@ _QUERY: dict[str, Schema] = {
         "description": "Take it from every credential that holds it; their tokens that are out end.",
         "schema": {"type": "boolean", "default": False},
     },
+    **PARAMETERS,
 }
 _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
@@ -216,7 +218,8 @@ def _success(operation: Operation) -> Schema:
     described: Schema = {"description": "Done." if operation.gives is None else operation.summary, **_carrying(headers)}
     if operation.gives is not None:
         schema = {"$ref": _SCHEMAS + operation.gives.__name__}
-        described["content"] = {"application/json": {"schema": schema, "example": operation.answered}}
+        examples = (operation.answered or {}) if operation.streams else {"application/json": operation.answered}
+        described["content"] = {kind: {"schema": schema, "example": example} for kind, example in examples.items()}
     return described
 
 

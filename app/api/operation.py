@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import BaseModel
 
 from app.api.conditions import Condition
 from app.api.inputs import Input
@@ -21,7 +23,9 @@ CASCADE = ("cascade",)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, proven and read. `ids` are those in the path; `version` is what If-Match means."""
+    """One request, proven and read. `ids` are those in the path; `version` is what If-Match means; `query` are the
+    parameters of the URL, as they were sent.
+    """
 
     caller: Caller
     ids: Mapping[str, str] = field(default_factory=dict)
@@ -30,6 +34,7 @@ class Call:
     page: Page = FIRST_PAGE
     selection: Selection = field(default_factory=Selection)
     cascade: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -40,13 +45,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`stream`: the body in pieces, of the content type `kind`; for what is too long to be held in memory."""
+
     body: Output | None
     headers: Headers = field(default_factory=list)
+    stream: Iterable[bytes] | None = None
+    kind: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`takes` None: no body is read. `gives` None: the answer has none. `query`: the parameters of the URL.
+    """`takes` None: no body is read. `gives` None: the answer has none. `query`: the parameters of the URL. `streams`:
+    the content types of an answer that comes in pieces; `answered` is then an example of each.
 
     `own` is the scope with which operators do the same with their personal credentials. `versioned`: the answer has an
     ETag, unless it is a list.
@@ -61,7 +71,8 @@ class Operation:
     summary: str
     description: str
     takes: type[Input] | None = None
-    gives: type[Output] | None = None
+    gives: type[BaseModel] | None = None
+    streams: tuple[str, ...] = ()
     status: int = 200
     condition: Condition = Condition.IGNORED
     query: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.api.fields import MomentText
 from app.services.bulk import Action
@@ -264,6 +264,41 @@ class OperatorList(Output):
     """Who has been a member for longest first."""
     next: str | None
     """The cursor of the next page; null on the last one."""
+
+
+class AuditEvent(Output):
+    """Something that happened. `chain`, `seq` and `hash` say where its line stands in the audit log."""
+
+    at: MomentText
+    """To the millisecond."""
+    action: str
+    """`subject:action`, such as `credential:created`."""
+    outcome: str
+    """`success`, or `refused`."""
+    actor: str
+    """Who did it: `credential:` and a client ID, `shell`, `clock`, or `stranger` for who has proven nothing."""
+    credential: str | None
+    """The client ID of what it is about."""
+    address: str | None
+    """From where."""
+    request_id: str | None
+    detail: dict[str, Any]
+    """For a change, `changed`: names to what was and what is. Never a secret."""
+    chain: str
+    seq: int
+    hash: str
+
+
+class AuditEventList(Output):
+    items: list[AuditEvent]
+    """Newest first, to the second."""
+    next: str | None
+    """Where the search goes on; null when there is no more to look at. A page may be shorter than `limit`, or empty,
+    and yet not be the last."""
+
+
+class AuditLines(RootModel[str]):
+    """One audit line after the other, as JSON or as a row of CSV."""
 
 
 class FaultyField(Output):

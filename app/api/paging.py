@@ -24,7 +24,7 @@ LARGEST_LIMIT = 200
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,2}")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{4,2000}")
-_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LATEST = 10**15
 _BY_TEXT = {Order.NAME.value, Order.NAME_BACKWARDS.value}
 

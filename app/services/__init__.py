@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.services.audit_trail import AuditTrail
+from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
@@ -35,3 +36,4 @@ class Services:
     operators: Operators
     installation: Installation
     audit_trail: AuditTrail
+    audit_upkeep: AuditUpkeep

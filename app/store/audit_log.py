@@ -2,21 +2,19 @@
 
 Lines of changes form one chain, `changes`; its head is a row that is locked while a change commits. (Changes queue for
 the feed's number anyway, so that this costs no concurrency.) Each process that issues tokens writes a chain of its own,
-in `issuing.py`, and waits for nobody.
+in `issuing.py`, and waits for nobody. Only lines of `token:…` are in such chains: who searches for anything else need
+not look there (see `audit_search`).
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import AuditChainRow, AuditEventRow
-from tokenserver.domain.audit import Entry, Head, Line, chained
+from tokenserver.domain.audit import Entry, Head, chained
 
 CHANGES = "changes"
-_BATCH = 1000
 
 
 class AuditLog:
@@ -49,14 +47,3 @@ class AuditLog:
             .execution_options(synchronize_session=False)
         )
         self._session.expire(row)
-
-    def heads(self) -> list[Head]:
-        rows = self._session.scalars(select(AuditChainRow).order_by(AuditChainRow.chain))
-        return [Head(row.chain, row.seq, row.hash) for row in rows if row.seq]
-
-    def lines(self) -> Iterator[Line]:
-        """Every line, chain by chain, in order; read in batches, so that a long log does not fill the memory."""
-        query = select(AuditEventRow.chain, AuditEventRow.seq, AuditEventRow.line, AuditEventRow.hash)
-        ordered = query.order_by(AuditEventRow.chain, AuditEventRow.seq).execution_options(yield_per=_BATCH)
-        for chain, seq, text, hash_ in self._session.execute(ordered):
-            yield Line(Head(chain, seq, hash_), text)

@@ -32,6 +32,8 @@ from sqlalchemy.orm import Session
 
 from app.settings import InvalidSettings, Settings
 from app.store.audit_log import CHANGES, AuditLog
+from app.store.audit_record import AuditRecord
+from app.store.audit_search import AuditSearch
 from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
 from app.store.feed import FeedStore
@@ -105,6 +107,8 @@ class Transaction:
         self.feed = FeedStore(session)
         self.keys = SigningKeyStore(session)
         self.audit = AuditLog(session)
+        self.audit_record = AuditRecord(session)
+        self.audit_search = AuditSearch(session)
         self.outbox = Outbox(session)
 
 

@@ -6,7 +6,7 @@ of a tenant carries `organization_id`, and every query in this package is scoped
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, relationship
 
 
@@ -256,10 +256,24 @@ class AuditChainRow(Base):
 
 
 class AuditEventRow(Base):
-    """`line` is the canonical JSON that the hash covers; the other columns repeat members of it, to search by."""
+    """`line` is the canonical JSON that the hash covers; the other columns repeat members of it, to search by.
+
+    What is indexed, every token pays for: see `audit_search`.
+    """
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index(None, "organization_id", "at"), _CLUSTERED)
+    __table_args__ = (
+        Index(None, "organization_id", "at"),
+        Index(
+            "ix_audit_event_changes",
+            "organization_id",
+            "at",
+            "seq",
+            sqlite_where=text("chain = 'changes'"),
+            postgresql_where=text("chain = 'changes'"),
+        ),
+        _CLUSTERED,
+    )
 
     chain: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -267,6 +281,36 @@ class AuditEventRow(Base):
     at: Mapped[int]
     line: Mapped[str]
     hash: Mapped[str]
+
+
+class AuditStubRow(Base):
+    """What is left of the beginning of a chain that was pruned: the last line that is gone, signed."""
+
+    __tablename__ = "audit_stub"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    hash: Mapped[str]
+    statement: Mapped[str]
+
+
+class AuditCheckpointRow(Base):
+    """How far the chains had come, signed; numbered without a gap."""
+
+    __tablename__ = "audit_checkpoint"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[int]
+    statement: Mapped[str]
+
+
+class AuditCheckpointHeadRow(Base):
+    """How far the last checkpoint that names a chain says it had come: what has moved since is told by the next."""
+
+    __tablename__ = "audit_checkpoint_head"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
 
 
 class OutboxRow(Base):

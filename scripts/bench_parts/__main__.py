@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scripts.bench_parts import (
+    auditing,
     breakdown,
     checking,
     ending,
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "ending": ending.measure,
     "starting": starting.measure,
     "memory": memory.measure,
+    "audit": auditing.measure,
     "rival": rivals.measure,
 }
 

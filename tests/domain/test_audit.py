@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenserver.domain.audit import Entry, Event, Head, chained, verify
+from tokenserver.domain.audit import Entry, Event, Head, chained
+from tokenserver.tokens.audit_record import verify
 
 NOW = 1_800_000_000.25
 

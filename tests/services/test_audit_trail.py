@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.support.workshop import at_once, failed
-from tokenserver.domain.audit import verify
+from tokenserver.tokens.audit_record import verify
 
 both = pytest.mark.parametrize(
     "workshop", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True

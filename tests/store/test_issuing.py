@@ -12,9 +12,10 @@ from app.store.database import StoreUnavailable
 from app.store.high_water import HighWater
 from app.store.issuing import IssuingStore
 from tests.support.workshop import NOW, at_once, failed, many_ranges
-from tokenserver.domain.audit import Entry, Event, verify
+from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import SecretState
 from tokenserver.domain.secret import new_client_id
+from tokenserver.tokens.audit_record import verify
 
 
 def entry(name="token"):
@@ -46,18 +47,18 @@ def write(issuing, *names, uses=()):
 
 def written(store):
     with store.reading() as tx:
-        lines = [json.loads(line.text) for line in tx.audit.lines()]
+        lines = [json.loads(stored.line.text) for stored in tx.audit_record.items(lambda _: ())]
     return [line["detail"]["jti"] for line in lines if line["event"] == "token:issued"]
 
 
 def chains(store):
     with store.reading() as tx:
-        return [head.chain for head in tx.audit.heads() if head.chain.startswith("issued-")]
+        return [head.chain for head in tx.audit_record.heads() if head.chain.startswith("issued-")]
 
 
 def flaw(store):
     with store.reading() as tx:
-        return verify((line.exported() for line in tx.audit.lines()), tx.audit.heads())
+        return verify(tx.audit_record.items(lambda _: ()), tx.audit_record.heads())
 
 
 def last_uses(store):

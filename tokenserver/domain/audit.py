@@ -1,20 +1,17 @@
-"""What happened, and can anybody have edited the record? Audit lines and the chain that they form.
+"""What happened? Audit lines, and how each is chained to the one before.
 
 A line is one JSON object in ASCII (so that no name can smuggle a line break or an escape sequence into a terminal).
 It names its chain, its number in the chain and the hash of the line before it; its own hash is the SHA-256 of its
 text. One chain per writer: nodes never wait for each other. An exported line is the text with a member `hash`
 appended as the last one, so that verifying needs no re-serialising: cut the member off, hash the rest, compare.
-
-`verify` finds an edited, removed, reordered or inserted line: each breaks a hash, a number or the link to the one
-before. Lines cut off the end of a chain are found where the chain's head is known.
+Whether anybody has edited the record is asked in `audit_chain`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -23,8 +20,7 @@ from typing import Any
 from tokenserver.clock import rfc3339
 
 GENESIS = "0" * 64
-_NO_LINE = "not an audit line"
-_EXPORTED = re.compile(r'(\{.*),"hash":"([0-9a-f]{64})"\}\Z')
+OUTCOMES = ("success", "refused")
 
 
 class Event(StrEnum):
@@ -34,6 +30,7 @@ class Event(StrEnum):
     API_DELETED = "api:deleted"
     API_UPDATED = "api:updated"
     ADMIN_REFUSED = "admin:refused"
+    AUDIT_PRUNED = "audit:pruned"
     CREDENTIAL_CREATED = "credential:created"
     CREDENTIAL_DELETED = "credential:deleted"
     CREDENTIAL_DISABLED = "credential:disabled"
@@ -102,14 +99,6 @@ class Line:
         return f'{self.text[:-1]},"hash":"{self.head.hash}"}}'
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """The first bad line of a record: its place in the input (from 1) and what is wrong with it."""
-
-    place: int
-    reason: str
-
-
 _json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
 _text = json.encoder.encode_basestring_ascii
 _second = lru_cache(maxsize=8)(rfc3339)
@@ -127,48 +116,3 @@ def chained(entry: Entry, head: Head) -> Line:
         f',"detail":{_json(entry.detail)},"prev":"{head.hash}"}}'
     )
     return Line(Head(head.chain, head.seq + 1, hashlib.sha256(text.encode("ascii")).hexdigest()), text)
-
-
-def verify(exported: Iterable[str], heads: Iterable[Head] | None = None) -> Flaw | None:
-    """The first flaw of an exported record, or None. With `heads`, each chain must end where its head says."""
-    reached: dict[str, Head] = {}
-    place = 0
-    for place, text in enumerate(exported, start=1):
-        line, reason = _read(text.rstrip("\n"), reached)
-        if line is None:
-            return Flaw(place, reason)
-        reached[line.chain] = line
-    for head in heads or ():
-        at = reached.get(head.chain, Head(head.chain))
-        if at != head:
-            return Flaw(place + 1, f"chain {head.chain} ends at line {at.seq}, but its head is line {head.seq}")
-    return None
-
-
-def _read(text: str, reached: Mapping[str, Head]) -> tuple[Head | None, str]:
-    parts = _EXPORTED.match(text)
-    if parts is None:
-        return None, _NO_LINE
-    body, told = parts.group(1) + "}", parts.group(2)
-    if hashlib.sha256(body.encode()).hexdigest() != told:
-        return None, "the text does not match its hash: it was edited"
-    place = _place(body)
-    if place is None:
-        return None, _NO_LINE
-    chain, seq, prev = place
-    before = reached.get(chain, Head(chain))
-    if seq != before.seq + 1:
-        return None, f"line {before.seq + 1} of its chain was expected: one was removed, inserted or moved"
-    if prev != before.hash:
-        return None, "it does not follow the line before it: one was replaced"
-    return Head(chain, before.seq + 1, told), ""
-
-
-def _place(body: str) -> tuple[str, object, object] | None:
-    """Chain, number and hash of the line before, if it is a line at all."""
-    try:
-        members = json.loads(body)
-        chain, seq, prev = members["chain"], members["seq"], members["prev"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return (chain, seq, prev) if isinstance(chain, str) else None

@@ -79,6 +79,15 @@ def open_signed(unverified_text: str, typ: str, key_of: KeyOf, *, longest: int =
     return Opened(SignedPayload(_load(_decode(payload_text))), kid)
 
 
+def unverified_payload(unverified_text: str, typ: str, *, longest: int = LONGEST_TOKEN) -> dict[str, Any]:
+    """What a text says of itself, whoever wrote it: for whoever has no keys, and trusts nothing of it."""
+    parts = _COMPACT.match(unverified_text) if len(unverified_text) <= longest else None
+    if parts is None:
+        raise InvalidToken(detail="not a compact JWS, or too long")
+    _read_header(parts.group(1), typ)
+    return _load(_decode(parts.group(2)))
+
+
 @lru_cache(maxsize=256)
 def _read_header(header_text: str, typ: str) -> tuple[str, str]:
     """`kid` and `alg`. Headers repeat from token to token, so that reading one is remembered; a fault is not."""

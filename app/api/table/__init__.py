@@ -6,22 +6,25 @@ One file of rows for each subject, in the order of the description.
 from __future__ import annotations
 
 from app.api.apis import ApiOperations
+from app.api.audit_events import AuditEventOperations
 from app.api.bulk import BulkOperations
 from app.api.credentials import CredentialOperations
 from app.api.operation import Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
 from app.api.roles import RoleOperations
-from app.api.table import apis, bulk, credentials, operators, organizations, roles
+from app.api.table import apis, audit_events, bulk, credentials, operators, organizations, roles
 
 
 def operations(
+    *,
     of_credentials: CredentialOperations,
     of_many: BulkOperations,
     of_apis: ApiOperations,
     of_roles: RoleOperations,
     of_organizations: OrganizationOperations,
     of_operators: OperatorOperations,
+    of_audit_events: AuditEventOperations,
 ) -> tuple[Operation, ...]:
     return (
         *credentials.rows(of_credentials),
@@ -30,4 +33,5 @@ def operations(
         *roles.rows(of_roles),
         *organizations.rows(of_organizations),
         *operators.rows(of_operators),
+        *audit_events.rows(of_audit_events),
     )
