@@ -7,6 +7,7 @@ from flask import Flask
 from app.api import AdminApi
 from app.entrance import Entrance
 from app.http import install
+from app.limiting import Limiting
 from app.oauth.feed import GenerationFeed
 from app.oauth.metadata import Metadata
 from app.oauth.token import TokenEndpoint
@@ -17,11 +18,13 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.counts import Tell
 from app.services.credentials import Credentials
 from app.services.feed import Feed
 from app.services.installation import Installation
 from app.services.issuing import Issuing
 from app.services.keys import SigningKeys
+from app.services.limits import Limits
 from app.services.networks import Networks
 from app.services.operators import Operators
 from app.services.organizations import Organizations
@@ -85,10 +88,12 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
     install(app)
     clock = Ratchet(clock)
     services = create_services(app, settings, clock=clock)
-    issuing = Issuing(services.store, services.high_water, services.keys, services.peppers, settings, clock)
+    limits = Limits(services.store, settings, clock, _shared_counts(settings))
+    issuing = Issuing(services.store, services.high_water, services.keys, services.peppers, limits, settings, clock)
     admission = Admission(services.store, services.keys, settings, clock)
-    token_endpoint = TokenEndpoint(issuing, settings)
+    token_endpoint = TokenEndpoint(issuing, limits, settings)
     doors = (
+        Limiting(limits, settings),
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
         AdminApi(
@@ -108,3 +113,11 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
     for door in doors:
         door.mount(app)
     return app, token_endpoint, services.feed
+
+
+def _shared_counts(settings: Settings) -> Tell | None:
+    if not settings.redis_url or not settings.quotas:
+        return None
+    from app.store.shared_counts import SharedCounts  # noqa: PLC0415  slow to import, and most have no Redis
+
+    return SharedCounts(settings.redis_url).add

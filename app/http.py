@@ -21,6 +21,7 @@ from tokenserver.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RateLimited,
     Refused,
     TokenServerError,
     TooLarge,
@@ -64,6 +65,9 @@ def named(fault: Exception, request_id: str) -> TokenServerError:
 
 def failure_headers(fault: TokenServerError) -> Headers:
     """`Retry-After` for what may succeed later, `WWW-Authenticate` for what lacks proof (RFC 9110 §11.6.1)."""
+    if isinstance(fault, RateLimited):
+        told = limit_headers(*fault.quota, 0, fault.retry_after) if fault.quota is not None else []
+        return [("Retry-After", str(fault.retry_after)), *told]
     if isinstance(fault, Unavailable):
         return [("Retry-After", str(fault.retry_after))]
     if fault.status == 401:
@@ -74,6 +78,14 @@ def failure_headers(fault: TokenServerError) -> Headers:
     if fault.code == "insufficient_scope":
         return [("WWW-Authenticate", f'Bearer realm="{REALM}", error="insufficient_scope"')]
     return []
+
+
+def limit_headers(name: str, amount: int, seconds: int, left: int, reset: int) -> Headers:
+    """draft-ietf-httpapi-ratelimit-headers §3 and §4."""
+    return [
+        ("RateLimit-Policy", f'"{name}";q={amount};w={seconds}'),
+        ("RateLimit", f'"{name}";r={left};t={reset}'),
+    ]
 
 
 def oauth_failure(fault: TokenServerError) -> dict[str, str]:

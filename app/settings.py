@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from app.quotas import Quota, parse_quotas
 from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.domain.restrictions import DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME
 from tokenserver.errors import InvalidInput
@@ -27,6 +28,7 @@ LARGEST_PORT = 65535
 _BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9._~-]+)*\Z"
 )
+_REDIS = re.compile(r"rediss?://[^\s/?#]+(?:/[0-9]{0,4})?\Z|unix://[^\s?#]*/[^\s?#]+(?:\?db=[0-9]{1,4})?\Z")
 _HOST = re.compile(r"[0-9A-Za-z._:-]{1,253}\Z")
 _OF_THE_COMMAND_LINE = {"URL", "CLIENT_ID", "CLIENT_SECRET"}
 
@@ -84,6 +86,12 @@ class Settings(BaseModel):
     """Seconds an access token lives where its credential does not say otherwise."""
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_list)] = ()
     """Networks whose Forwarded or X-Forwarded-For header is believed, separated by commas. Default: none."""
+    rate_limits: str = "address=500/minute, feed=6000/minute"
+    """Requests of one address, of the feed apart, and tokens of a `credential` and an `organization`; `off` for none."""
+    redis_url: str = Field(default="", repr=False)
+    """Where nodes and workers count together: redis:// or rediss://. Default: each process counts for itself."""
+    github_keys: str = Field(default="", repr=False)
+    """GitHub's public keys of secret scanning, JSON as its API gives them. Default: none, and its reports are refused."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=1, le=LARGEST_PORT)] = 8000
@@ -127,6 +135,19 @@ class Settings(BaseModel):
             raise ValueError(str(fault)) from None
         return networks
 
+    @field_validator("rate_limits")
+    @classmethod
+    def _are_quotas(cls, text: str) -> str:
+        parse_quotas(text)
+        return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        if url and _REDIS.match(url) is None:
+            raise ValueError("must look like redis://:password@host:6379/0; rediss:// for TLS, unix:// for a socket")
+        return url
+
     @field_validator("database_url")
     @classmethod
     def _is_supported(cls, url: str) -> str:
@@ -145,6 +166,11 @@ class Settings(BaseModel):
         if "database_url" not in filled:
             filled["database_url"] = f"sqlite:///{Path(str(filled.get('home', 'var'))) / 'tokenserver.db'}"
         return filled
+
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        """What `rate_limits` says."""
+        return parse_quotas(self.rate_limits)
 
     @property
     def on_sqlite(self) -> bool:

@@ -14,7 +14,8 @@
     │   ├── AddressRefused         403  not from this address
     │   ├── InvalidInput           422  one or more fields are wrong, each with a pointer and a hint
     │   ├── NotFound 404 · Conflict 409 · PreconditionFailed 412 · PreconditionRequired 428
-    │   └── MethodNotAllowed 405 · TooLarge 413 · UnsupportedMediaType 415
+    │   ├── MethodNotAllowed 405 · TooLarge 413 · UnsupportedMediaType 415
+    │   └── RateLimited 429             too much in too short a time: `retry_after` says when to come back
     └── Unavailable                503  we cannot know or cannot record; asking again later may succeed
 
 `public` may leave the process: it never contains anything the caller sent, nor a secret. `detail` stays inside.
@@ -143,6 +144,21 @@ class UnsupportedMediaType(Refused):
     code = "unsupported_media_type"
     status = 415
     public = "The content type of the request is not supported."
+
+
+class RateLimited(Refused):
+    """Too much in too short a time. `quota` is the limit that was reached: its name, amount and period in seconds."""
+
+    code = "rate_limited"
+    status = 429
+    public = "Too many requests. Wait as long as Retry-After says, then try again."
+
+    def __init__(
+        self, retry_after: int = 1, quota: tuple[str, int, int] | None = None, *, public: str | None = None, detail: str = ""
+    ) -> None:
+        self.retry_after = retry_after
+        self.quota = quota
+        super().__init__(public, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)

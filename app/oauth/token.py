@@ -32,10 +32,13 @@ from app.http import (
     new_request_id,
     oauth_failure,
 )
+from app.limiting import allowance_headers, counted_address
 from app.oauth.reading import read_form, token_request
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
+from app.services.limits import Limits
 from app.settings import Settings
 from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.errors import RateLimited
 
 PATH = "/oauth/token"
 
@@ -43,14 +46,16 @@ log = logging.getLogger("tokenserver.token")
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
 _json = json.JSONEncoder(ensure_ascii=True, check_circular=False).encode
+_NO_LIMIT: Headers = []
 _HEADERS: Headers = [*ALWAYS, ("Pragma", "no-cache"), ("Content-Type", "application/json")]
 
 
 class TokenEndpoint:
     """Waits on an event loop (`answer`), or behind any WSGI server in a thread (`mount`); the rest is the same."""
 
-    def __init__(self, issuing: Issuing, settings: Settings) -> None:
+    def __init__(self, issuing: Issuing, limits: Limits, settings: Settings) -> None:
         self._issuing = issuing
+        self._limits = limits
         self._server = _Server()
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         self._sample = settings.token_log_sample
@@ -69,33 +74,43 @@ class TokenEndpoint:
 
     async def answer(self, environ: Environ) -> Reply:
         """The answer to a request of which everything has been received; never raises."""
-        request_id = new_request_id()
+        request_id, limit = new_request_id(), _NO_LIMIT
         try:
-            form, asked = self._read(environ, request_id)
-            return self._granted(form, asked, await self._issuing.issued(asked))
+            address, limit = self._admit(environ)
+            form, asked = self._read(environ, address, request_id)
+            return self._granted(form, asked, await self._issuing.issued(asked), limit)
         except Exception as fault:  # noqa: BLE001  `named` logs what is unexpected
-            return self._failed(fault, request_id)
+            return self._failed(fault, request_id, limit)
 
     def _answer_in_a_thread(self, environ: Environ) -> Reply:
-        request_id = new_request_id()
+        request_id, limit = new_request_id(), _NO_LIMIT
         try:
-            form, asked = self._read(environ, request_id)
-            return self._granted(form, asked, self._issuing.issue(asked))
+            address, limit = self._admit(environ)
+            form, asked = self._read(environ, address, request_id)
+            return self._granted(form, asked, self._issuing.issue(asked), limit)
         except Exception as fault:  # noqa: BLE001  as above
-            return self._failed(fault, request_id)
+            return self._failed(fault, request_id, limit)
 
-    def _read(self, environ: Environ, request_id: str) -> tuple[dict[str, list[str]], TokenRequest]:
+    def _admit(self, environ: Environ) -> tuple[str, Headers]:
+        """The client's address, and what its limit says; raises RateLimited."""
+        address = client_address(environ, self._proxies)
+        return address, allowance_headers(self._limits.admit(counted_address(environ, address)))
+
+    def _read(self, environ: Environ, address: str, request_id: str) -> tuple[dict[str, list[str]], TokenRequest]:
         form = read_form(environ)
-        return form, token_request(environ, form, client_address(environ, self._proxies), request_id)
+        return form, token_request(environ, form, address, request_id)
 
-    def _granted(self, form: dict[str, list[str]], asked: TokenRequest, issued: IssuedToken) -> Reply:
+    def _granted(self, form: dict[str, list[str]], asked: TokenRequest, issued: IssuedToken, limit: Headers) -> Reply:
         body: Mapping[str, Any] = self._server.create_token_response(_Request(form, issued))  # type: ignore[assignment]
-        return self._reply(200, body, [], asked.request_id)
+        return self._reply(200, body, limit, asked.request_id)
 
-    def _failed(self, fault: Exception, request_id: str) -> Reply:
+    def _failed(self, fault: Exception, request_id: str, limit: Headers) -> Reply:
         failure = named(fault, request_id)
         allow = [("Allow", "POST")] if failure.status == 405 else []
-        return self._reply(failure.status, oauth_failure(failure), allow + failure_headers(failure), request_id)
+        told = failure_headers(failure)
+        if isinstance(failure, RateLimited) and failure.quota is not None:
+            limit = _NO_LIMIT  # the one that was reached is told
+        return self._reply(failure.status, oauth_failure(failure), [*limit, *allow, *told], request_id)
 
     def _reply(self, status: int, body: Mapping[str, Any], more: Headers, request_id: str) -> Reply:
         if self._sample and random.random() < self._sample:  # noqa: S311  sampling, not a secret

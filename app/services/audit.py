@@ -104,7 +104,7 @@ class Folding:
         self._counts: dict[tuple[str, str, str], list[Any]] = {}
         self._claims: Counter[str] = Counter()
 
-    def fold(self, entry: Entry, claimed: str = "") -> Iterator[Entry]:
+    def fold(self, entry: Entry, claimed: str = "", times: int = 1) -> Iterator[Entry]:
         """The lines to write now: the first of its minute, and counts of the minute before.
 
         `claimed` is the client ID that a stranger typed. What is written, and so the time of the answer, is the same
@@ -116,11 +116,15 @@ class Folding:
             entry = replace(entry, address="", credential="", detail={"reason": "many strangers"})
         counted = self._counts.get(key)
         if counted is None:
-            self._counts[key] = [0, entry]
+            self._counts[key] = [times - 1, entry]
             yield entry
         else:
-            counted[0] += 1
+            counted[0] += times
             counted[1] = entry
+
+    def __bool__(self) -> bool:
+        """Whether something is counted that no line tells of yet."""
+        return any(more for more, _ in self._counts.values())
 
     def over(self, now: float) -> Iterator[Entry]:
         """The counts of the minute before the present one, which are then forgotten; nothing while it lasts."""
@@ -134,7 +138,7 @@ class Folding:
                 yield replace(last, detail={**last.detail, "more": more})
 
     def _key(self, entry: Entry, claimed: str) -> tuple[str, str, str]:
-        place = _neighbourhood(entry.address)
+        place = neighbourhood(entry.address)
         key = (place, reference(claimed or entry.credential), str(entry.detail.get("reason", "")))
         if key in self._counts:
             return key
@@ -146,8 +150,11 @@ class Folding:
 
 
 @lru_cache(maxsize=1024)
-def _neighbourhood(address: str) -> str:
+def neighbourhood(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 one: what one stranger can vary at will counts as one."""
     if ":" not in address:
         return address
-    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    try:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    except ValueError:  # the name of a socket, perhaps
+        return address

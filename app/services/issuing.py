@@ -21,6 +21,7 @@ from typing import Any
 from app.services.audit import STRANGER, Folding
 from app.services.group import Group, Place
 from app.services.keys import Ring, SigningKeys
+from app.services.limits import Limits
 from app.settings import Settings
 from app.store import Store
 from app.store.high_water import HighWater
@@ -38,6 +39,7 @@ from tokenserver.tokens.jws import LONGEST_TOKEN
 
 log = logging.getLogger("tokenserver.issuing")
 
+_NOT_PROVEN = frozenset({"malformed", "not proven"})
 _DECOY = (CredentialSecret("", bytes(32), "", "", 0),)
 
 
@@ -70,10 +72,12 @@ class Issuing:
         high_water: HighWater,
         keys: SigningKeys,
         peppers: Sequence[Pepper],
+        limits: Limits,
         settings: Settings,
         clock: Clock,
     ) -> None:
         self._issuing = IssuingStore(store, high_water)
+        self._limits = limits
         self._keys = keys
         self._peppers = tuple(peppers)
         self._issuer = settings.issuer
@@ -84,10 +88,12 @@ class Issuing:
 
     def issue(self, asked: TokenRequest) -> IssuedToken:
         """The token, once its audit line is on disk; raises Refused or Unavailable."""
+        self._limits.refuse_hasty(asked.client_id, asked.address)
         return self._group.join(asked)
 
     async def issued(self, asked: TokenRequest) -> IssuedToken:
         """As `issue`, for a caller on an event loop."""
+        self._limits.refuse_hasty(asked.client_id, asked.address)
         return await self._group.joined(asked)
 
     def _answer(self, group: Sequence[Place[TokenRequest, IssuedToken]]) -> None:
@@ -109,6 +115,8 @@ class Issuing:
                     place.answer = self._issue(place.request, known, work, ring, now)
                 except Refused as refusal:
                     place.fault = refusal
+                    if isinstance(refusal, InvalidClient) and refusal.detail in _NOT_PROVEN:
+                        self._limits.failed(place.request.client_id, place.request.address)
                     claimed = place.request.client_id if place.request.client_id in client_ids else ""
                     work.entries.extend(self._folding.fold(_refused(place.request, known, refusal, now), claimed))
                 except Unavailable:
@@ -122,7 +130,9 @@ class Issuing:
     ) -> IssuedToken:
         moment = no_earlier(now, known.on_record) if known is not None else now
         known, secret, renewed = self._authenticate(asked, known, moment)  # 1. who is asking
+        self._limits.proven(asked.client_id, asked.address)
         permit = self._decide(asked, known, secret, work.catalogue_version, moment, now)  # 2. what may they have
+        self._limits.take_token(known.organization.id, asked.client_id)
         token_id = new_token_id()
         claims = claims_for(permit, self._issuer, token_id)  # 3. say it
         text = _signed(ring, claims)  # 4. sign it
@@ -237,7 +247,7 @@ def _refused(asked: TokenRequest, known: Known | None, refusal: Refused, now: fl
     return Entry(
         event=Event.TOKEN_REFUSED,
         at=now,
-        actor=STRANGER if refusal.detail in {"malformed", "not proven"} else f"credential:{asked.client_id}",
+        actor=STRANGER if refusal.detail in _NOT_PROVEN else f"credential:{asked.client_id}",
         organization=known.organization.id if known is not None else "",
         credential=asked.client_id if known is not None else "",
         address=asked.address,

@@ -128,4 +128,5 @@ def serving(installed: Installed, home: Path, **settings: object) -> Iterator[Se
 
 
 def settings_at(home: Path, **settings: object) -> Settings:
-    return load({}, dotenv=None, **{"home": home, "issuer": ISSUER, **settings})
+    """Without limits, unless they are what a test is about."""
+    return load({}, dotenv=None, **{"home": home, "issuer": ISSUER, "rate_limits": "off", **settings})

@@ -28,6 +28,7 @@ from app.services.audit import Caller
 from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import Draft, NewSecret
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
+from app.services.limits import Limits
 from app.settings import Settings, load
 from tests.support.names import a_name
 from tests.support.postgres import the_server
@@ -53,6 +54,7 @@ Found = TypeVar("Found")
 
 def settings_for(database_url: str, home: Path, **changes: object) -> Settings:
     given = {"issuer": ISSUER, "home": home, "database_url": database_url, "pepper": PEPPER, "kek": KEK}
+    given |= {"rate_limits": "off"}  # tests send as much as they like, unless limits are what they are about
     return load({}, dotenv=None, **{**given, **changes})
 
 
@@ -69,7 +71,8 @@ class Workshop:
     @cached_property
     def issuing(self) -> Issuing:
         own = self.services
-        return Issuing(own.store, own.high_water, own.keys, own.peppers, self.settings, self.clock)
+        limits = Limits(own.store, self.settings, self.clock)
+        return Issuing(own.store, own.high_water, own.keys, own.peppers, limits, self.settings, self.clock)
 
     def prepare(self) -> Workshop:
         """Migrated, with an organization and a key."""

@@ -81,6 +81,7 @@ class World:
             "PYTHONPATH": str(ROOT),
             "TOKENSERVER_HOME": str(home),
             "TOKENSERVER_ISSUER": self.issuer,
+            "TOKENSERVER_RATE_LIMITS": "off",  # journeys hurry, unless limits are what they are about
             **{f"TOKENSERVER_{name.upper()}": value for name, value in settings.items()},
         }
         self.processes: list[Process] = []
