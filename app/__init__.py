@@ -9,6 +9,7 @@ from app.entrance import Entrance
 from app.http import install
 from app.limiting import Limiting
 from app.oauth.feed import GenerationFeed
+from app.oauth.leaked import Leaked
 from app.oauth.metadata import Metadata
 from app.oauth.token import TokenEndpoint
 from app.probes import Probes
@@ -21,9 +22,12 @@ from app.services.catalogue import CatalogueService
 from app.services.counts import Tell
 from app.services.credentials import Credentials
 from app.services.feed import Feed
+from app.services.github_keys import GithubKeys
+from app.services.idempotency import Idempotency
 from app.services.installation import Installation
 from app.services.issuing import Issuing
 from app.services.keys import SigningKeys
+from app.services.leaks import Leaks
 from app.services.limits import Limits
 from app.services.networks import Networks
 from app.services.operators import Operators
@@ -69,6 +73,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         installation=installation,
         audit_trail=AuditTrail(store, clock),
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
+        idempotency=Idempotency(store, clock),
     )
 
 
@@ -86,16 +91,21 @@ def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
 def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed]:
     app = Flask(__name__, static_folder=None)
     install(app)
-    clock = Ratchet(clock)
+    wall_clock, clock = clock, Ratchet(clock)
     services = create_services(app, settings, clock=clock)
-    limits = Limits(services.store, settings, clock, _shared_counts(settings))
-    issuing = Issuing(services.store, services.high_water, services.keys, services.peppers, limits, settings, clock)
+    limits = Limits(services.store, settings, clock, _shared_counts(settings), periods=wall_clock)
+    issuing = Issuing(
+        services.store, services.high_water, services.keys, services.peppers, settings, clock, limits=limits
+    )
     admission = Admission(services.store, services.keys, settings, clock)
     token_endpoint = TokenEndpoint(issuing, limits, settings)
     doors = (
         Limiting(limits, settings),
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
+        Leaked(
+            Leaks(services.store, services.feed, services.peppers, clock), GithubKeys(settings.github_keys), settings
+        ),
         AdminApi(
             credentials=services.credentials,
             bulk=services.bulk,
@@ -104,6 +114,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
             operators=services.operators,
             audit_trail=services.audit_trail,
             admission=admission,
+            idempotency=services.idempotency,
             settings=settings,
             clock=clock,
         ),

@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Request, Response, request
@@ -82,10 +83,12 @@ def failure_headers(fault: TokenServerError) -> Headers:
 
 def limit_headers(name: str, amount: int, seconds: int, left: int, reset: int) -> Headers:
     """draft-ietf-httpapi-ratelimit-headers §3 and §4."""
-    return [
-        ("RateLimit-Policy", f'"{name}";q={amount};w={seconds}'),
-        ("RateLimit", f'"{name}";r={left};t={reset}'),
-    ]
+    return [("RateLimit-Policy", _policy(name, amount, seconds)), ("RateLimit", f'"{name}";r={left};t={reset}')]
+
+
+@lru_cache(maxsize=64)
+def _policy(name: str, amount: int, seconds: int) -> str:
+    return f'"{name}";q={amount};w={seconds}'
 
 
 def oauth_failure(fault: TokenServerError) -> dict[str, str]:

@@ -11,7 +11,6 @@ around.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Response, request
@@ -56,11 +55,7 @@ def allowance_headers(allowance: Allowance | None) -> Headers:
     if allowance is None:
         return []
     quota, left, reset = allowance
-    return _headers(quota.name, quota.amount, quota.seconds, left, reset)
-
-
-_headers = lru_cache(maxsize=4096)(limit_headers)
-"""They repeat: some hundred numbers in some sixty seconds."""
+    return limit_headers(quota.name, quota.amount, quota.seconds, left, reset)
 
 
 def _told(response: Response) -> Response:

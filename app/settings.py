@@ -87,11 +87,11 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_list)] = ()
     """Networks whose Forwarded or X-Forwarded-For header is believed, separated by commas. Default: none."""
     rate_limits: str = "address=500/minute, feed=6000/minute"
-    """Requests of one address, of the feed apart, and tokens of a `credential` and an `organization`; `off` for none."""
+    """Requests of an `address`, of the `feed` apart, tokens of a `credential` and an `organization`; `off`: none."""
     redis_url: str = Field(default="", repr=False)
     """Where nodes and workers count together: redis:// or rediss://. Default: each process counts for itself."""
     github_keys: str = Field(default="", repr=False)
-    """GitHub's public keys of secret scanning, JSON as its API gives them. Default: none, and its reports are refused."""
+    """GitHub's public keys of secret scanning, JSON as its API gives them. Default: none; its reports get 404."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=1, le=LARGEST_PORT)] = 8000

@@ -18,11 +18,12 @@ from app.api.bulk import BulkOperations
 from app.api.conditions import expected_version
 from app.api.credentials import CredentialOperations
 from app.api.openapi import described
-from app.api.operation import Answer, Call, Operation
+from app.api.operation import Call, Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
 from app.api.paging import read_page
 from app.api.reading import bearer, read_body
+from app.api.repeating import Repeating
 from app.api.roles import RoleOperations
 from app.api.selecting import FILTERS, read_selection
 from app.api.subjects import ELSEWHERE, NOWHERE, SUBJECTS
@@ -34,6 +35,7 @@ from app.services.audit_trail import AuditTrail
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
+from app.services.idempotency import Idempotency
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.settings import Settings
@@ -53,10 +55,12 @@ class AdminApi:
         operators: Operators,
         audit_trail: AuditTrail,
         admission: Admission,
+        idempotency: Idempotency,
         settings: Settings,
         clock: Clock = utc_now,
     ) -> None:
         self._admission = admission
+        self._repeating = Repeating(idempotency)
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         self.table = operations(
             of_credentials=CredentialOperations(credentials, settings, clock),
@@ -86,8 +90,7 @@ class AdminApi:
     def _serve(self, operation: Operation, **ids: str) -> Response:
         caller = self._admit(operation)  # 1. who is asking
         call = read_call(request, operation, caller, ids)  # 2. what is asked
-        answer = operation.handler(call)  # 3. do it
-        return _answered(operation, answer)  # 4. say it
+        return self._repeating.answered(request, operation, call)  # 3. do it, 4. say it
 
     def _admit(self, operation: Operation) -> Caller:
         environ = request.environ
@@ -130,10 +133,3 @@ def _query(request: Request, operation: Operation) -> dict[str, str]:
         known = ", ".join(operation.query) or "none"
         raise InvalidRequest(f"A parameter in the URL is not known or is repeated. Known are: {known}.")
     return {name: values[0] for name, values in given.items()}
-
-
-def _answered(operation: Operation, answer: Answer) -> Response:
-    if answer.stream is not None:
-        return Response(answer.stream, operation.status, answer.headers, content_type=answer.kind)
-    body = None if answer.body is None else answer.body.model_dump(mode="json")
-    return respond(body, operation.status, answer.headers)

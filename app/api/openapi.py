@@ -75,8 +75,23 @@ _HEADERS: dict[str, Schema] = {
         "schema": {"type": "string"},
     },
     "WWW-Authenticate": {"description": "What proof is missing (RFC 6750).", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "`true` where this request was answered before, and nothing was done again.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "RateLimit-Policy": {
+        "description": "The limit that this request counts against (draft-ietf-httpapi-ratelimit-headers).",
+        "schema": {"type": "string"},
+        "example": '"address";q=500;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of it (`r`), and in how many seconds it is whole again (`t`).",
+        "schema": {"type": "string"},
+        "example": '"address";r=499;t=42',
+    },
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}},
 }
+_LIMIT = ("RateLimit-Policy", "RateLimit")
 _REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     400: ("Malformed", "The request cannot be read: JSON, a parameter of the URL, or If-Match.", ()),
     401: ("NoToken", "The access token is missing, malformed or not valid.", ("WWW-Authenticate",)),
@@ -87,6 +102,7 @@ _REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     413: ("TooLarge", "The body is larger than 1 MiB.", ()),
     415: ("NotJson", "The content type or encoding of the body is not supported.", ()),
     422: ("Invalid", "One or more fields are wrong; each has a pointer and a hint.", ()),
+    429: ("TooMany", "Too many requests: wait as long as Retry-After says.", ("Retry-After", *_LIMIT)),
     428: ("NoCondition", "If-Match is missing.", ()),
     500: ("Failed", "The server failed; its log has more under the request's ID.", ()),
     503: ("Unavailable", "The server cannot know or cannot record at the moment. Nothing was done.", ("Retry-After",)),
@@ -125,7 +141,7 @@ def described(table: Sequence[Operation], issuer: str) -> Schema:
 def statuses(operation: Operation) -> Iterable[int]:
     """Every status of a problem that this operation can answer."""
     yield from (400, 401, 403, 404)
-    if operation.conflicts:
+    if operation.conflicts or operation.method == "POST":
         yield 409
     if operation.condition is not Condition.IGNORED:
         yield 412
@@ -133,7 +149,7 @@ def statuses(operation: Operation) -> Iterable[int]:
         yield from (413, 415, 422)
     if operation.condition is Condition.REQUIRED:
         yield 428
-    yield from (500, 503)
+    yield from (429, 500, 503)
 
 
 def _info() -> Schema:
@@ -193,6 +209,21 @@ def _parameters(operation: Operation) -> Iterable[Schema]:
             "schema": {"type": "string"},
             "example": '"1"',
         }
+    if operation.method == "POST":
+        yield _IDEMPOTENCY_KEY
+
+
+_IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "Repeat a request under the same key as often as you like: it is done once, and answered as the first time"
+        " within a day, but for secrets. 409: the first is being worked on. 422: the key was of another request."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\--~]+$"},
+    "example": "0d5b6a1e-6b1c-4f0e-9a57-2f0f7c1f6c55",
+}
 
 
 def _request_body(operation: Operation, model: type[BaseModel]) -> Schema:
@@ -210,7 +241,9 @@ def _responses(operation: Operation) -> Schema:
 
 
 def _success(operation: Operation) -> Schema:
-    headers = ["X-Request-Id"]
+    headers = ["X-Request-Id", *_LIMIT]
+    if operation.method == "POST":
+        headers.append("Idempotent-Replayed")
     if operation.gives is not None:
         headers += ["Link"] if "cursor" in operation.query else ["ETag"] if operation.versioned else []
     if operation.status == 201:

@@ -96,23 +96,25 @@ class Credential(Output):
     """Counts every change; the ETag is this number in quotation marks."""
 
 
-class CreatedCredential(Credential):
-    client_secret: str = Field(repr=False)
-    """Shown this once."""
+class Revealing(Output):
+    client_secret: str | None = Field(repr=False)
+    """Shown this once; null in the answer to a repeated request (`Idempotent-Replayed`), since no secret is kept."""
+    notice: str | None = Field(default=None, exclude_if=lambda notice: notice is None)
+    """In the answer to a repeated request: what to do where the secret was lost."""
 
 
-class Regenerated(Output):
+class CreatedCredential(Credential, Revealing):
+    pass
+
+
+class Regenerated(Revealing):
     client_id: str
-    client_secret: str = Field(repr=False)
-    """Shown this once."""
     generation: int
     credential: Credential
 
 
-class Rotated(Output):
+class Rotated(Revealing):
     client_id: str
-    client_secret: str = Field(repr=False)
-    """Shown this once."""
     old_secret_id: str
     new_secret_id: str
     grace_expires_at: MomentText

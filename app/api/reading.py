@@ -47,7 +47,7 @@ def read_body(request: Request, model: type[Read], kinds: tuple[str, ...]) -> Re
     """The body as `model`; an empty body is read as `{}` where no member is required."""
     # Where no length is told, Werkzeug cuts at the limit and says nothing.
     request.max_content_length = LARGEST_BODY + 1
-    raw = request.get_data(cache=False)
+    raw = request.get_data()
     if len(raw) > LARGEST_BODY:
         raise TooLarge
     if not raw and not any(field.is_required() for field in model.model_fields.values()):

@@ -11,6 +11,7 @@ from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
 from app.services.feed import Feed
+from app.services.idempotency import Idempotency
 from app.services.installation import Installation
 from app.services.keys import SigningKeys
 from app.services.operators import Operators
@@ -37,3 +38,4 @@ class Services:
     installation: Installation
     audit_trail: AuditTrail
     audit_upkeep: AuditUpkeep
+    idempotency: Idempotency

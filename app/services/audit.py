@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from app.store.idempotency import Attempt
 from tokenserver.clock import MINUTE, rfc3339
 from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import Credential
@@ -46,6 +47,8 @@ class Caller:
     """The operator whose personal credential is calling."""
     only_own: bool = False
     """Whether other credentials than the operator's own are out of reach."""
+    attempt: Attempt | None = None
+    """Where the request may be a repeated one (see `idempotency`)."""
 
     def did(self, event: Event, now: float, credential: str = "", **detail: Any) -> Entry:
         """The audit line of what this caller did."""

@@ -1,9 +1,9 @@
-"""How many was that? Counts in periods that follow each other, of this process, and of all nodes where they share a Redis.
+"""How many was that? Counts in periods that follow each other, of this process or of all nodes that share a Redis.
 
 A request is counted in memory, in under a microsecond, and never waits for Redis: a thread tells Redis ten times a
 second what was counted here since, and learns what all nodes have counted together. So a Redis that is slow or gone
-costs no request anything: each node goes on with its own counts and what it knew, asks again after a moment, and tells
-then what was not told. What all nodes admit in a tenth of a second can exceed a limit; that is the price.
+costs no request anything: each node goes on with its own counts and what it knew, asks again after a moment, and
+tells then what was not told. What all nodes admit in a tenth of a second can exceed a limit; that is the price.
 
 The memory storage of `limits` was measured and left: 3.5 µs a hit, and while there are requests it starts a thread every
 10 ms that looks at all keys.
@@ -18,7 +18,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from app.quotas import Quota
 from tokenserver.clock import Clock
@@ -40,21 +39,15 @@ Tell = Callable[[Iterable[Told]], Mapping[str, int]]
 """Adds to the counts that all nodes share, and returns what each has come to; raises Unavailable."""
 
 
-class Counted(NamedTuple):
-    count: int
-    ends_in: int
-    """Whole seconds until counting begins anew, at least one."""
-
-
 class _Period:
     """The counts of one limit in one period. `untold`: what Redis has not been told; `others`: of all other nodes."""
 
-    __slots__ = ("counts", "ends", "number", "others", "quota", "untold")
+    __slots__ = ("begins", "counts", "ends", "number", "others", "quota", "untold")
 
     def __init__(self, quota: Quota, number: int) -> None:
         self.quota = quota
         self.number = number
-        self.ends = (number + 1) * quota.seconds
+        self.begins, self.ends = number * quota.seconds, (number + 1) * quota.seconds
         self.counts: dict[str, int] = {}
         self.untold: dict[str, int] = {}
         self.others: dict[str, int] = {}
@@ -71,25 +64,25 @@ class Counts:
         self._news = threading.Event()
         self._exchanging = False
 
-    def hit(self, quota: Quota, key: str) -> Counted:
-        """One more; how many that makes, and when counting begins anew."""
+    def hit(self, quota: Quota, key: str) -> tuple[int, int]:
+        """One more; how many that makes, and in how many whole seconds (at least one) counting begins anew."""
         now = self._clock()
-        number = int(now) // quota.seconds
         with self._lock:
             period = self._periods.get(quota.name)
-            if period is None or period.number != number:
-                period = self._periods[quota.name] = _Period(quota, number)
+            if period is None or not period.begins <= now < period.ends:
+                period = self._periods[quota.name] = _Period(quota, int(now) // quota.seconds)
             counts = period.counts
-            if key not in counts and len(counts) >= MOST_KEYS:
+            count = counts.get(key, 0) + 1
+            if count == 1 and len(counts) >= MOST_KEYS:
                 counts.clear()
                 period.others.clear()
-            count = counts[key] = counts.get(key, 0) + 1
+            counts[key] = count
             if self._tell is not None:
                 period.untold[key] = period.untold.get(key, 0) + 1
                 count += period.others.get(key, 0)
         if self._tell is not None and not self._news.is_set():
             self._wake()
-        return Counted(count, max(1, int(period.ends - now + 0.999)))
+        return count, int(period.ends - now) + 1
 
     def exchange(self) -> None:
         """Tell what was counted here and learn what all have counted; raises Unavailable, and nothing is forgotten."""
@@ -98,7 +91,9 @@ class Counts:
         with self._lock:
             taken = [(period, _some(period.untold)) for period in self._periods.values()]
         told = [
-            (_name(period, key), amount, 2 * period.quota.seconds) for period, some in taken for key, amount in some.items()
+            (_name(period, key), amount, 2 * period.quota.seconds)
+            for period, some in taken
+            for key, amount in some.items()
         ]
         if not told:
             return

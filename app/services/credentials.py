@@ -27,7 +27,7 @@ from tokenserver.domain.liveness import reference
 from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.organizations import Policy
 from tokenserver.domain.restrictions import Access, Restrictions
-from tokenserver.domain.secret import Pepper, Secret, digest, hint, new_client_id, new_secret
+from tokenserver.domain.secret import Pepper, Secret, digest, fingerprint, hint, new_client_id, new_secret
 from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import Conflict, Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
 
@@ -272,14 +272,20 @@ class Credentials:
             pepper_id=self._pepper.id,
             hint=hint(secret),
             created_at=int(now),
+            fingerprint=fingerprint(secret.reveal(), self._pepper),
         )
 
 
 def save_changes(
-    tx: Transaction, caller: Caller, event: Event, changed: Sequence[tuple[Credential, Credential]], now: float
+    tx: Transaction,
+    caller: Caller,
+    event: Event,
+    changed: Sequence[tuple[Credential, Credential]],
+    now: float,
+    **detail: str,
 ) -> None:
     """What every change of credentials does, before and after each: rows, floors that moved, audit lines; in this
-    order.
+    order. `detail` is told in the lines as well.
     """
     tx.credentials.save_all(changed)
     told = [
@@ -291,7 +297,7 @@ def save_changes(
     lines = []
     for before, after in changed:
         seq = numbers.get(reference(after.client_id))
-        more = {} if seq is None else {"feed_seq": seq}
+        more: dict[str, object] = {**detail} if seq is None else {**detail, "feed_seq": seq}
         lines.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **more))
     tx.audit.append(*lines)
 

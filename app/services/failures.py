@@ -37,7 +37,7 @@ class _Row:
     def waits_until(self) -> float:
         if self.failures < FREE:
             return 0.0
-        return self.failed_at + min(LONGEST_WAIT, 2 ** min(self.failures - FREE, 20))
+        return self.failed_at + min(LONGEST_WAIT, 1 << min(self.failures - FREE, 20))
 
 
 class Failures:

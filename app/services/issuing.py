@@ -32,7 +32,15 @@ from tokenserver.domain.catalogue import Catalogue
 from tokenserver.domain.credential import CredentialSecret, SecretState
 from tokenserver.domain.grant import Asked, Permit, decide
 from tokenserver.domain.restrictions import Grant, Restrictions
-from tokenserver.domain.secret import Pepper, Secret, digest, is_secret_of, looks_like_client_id, looks_like_secret
+from tokenserver.domain.secret import (
+    Pepper,
+    Secret,
+    digest,
+    fingerprint,
+    is_secret_of,
+    looks_like_client_id,
+    looks_like_secret,
+)
 from tokenserver.errors import InvalidClient, InvalidScope, Refused, TokenServerError, Unavailable
 from tokenserver.tokens.claims import claims_for, new_token_id
 from tokenserver.tokens.jws import LONGEST_TOKEN
@@ -72,9 +80,10 @@ class Issuing:
         high_water: HighWater,
         keys: SigningKeys,
         peppers: Sequence[Pepper],
-        limits: Limits,
         settings: Settings,
         clock: Clock,
+        *,
+        limits: Limits,
     ) -> None:
         self._issuing = IssuingStore(store, high_water)
         self._limits = limits
@@ -138,7 +147,8 @@ class Issuing:
         text = _signed(ring, claims)  # 4. sign it
         work.entries.append(_issued(asked, permit, token_id, secret, now))  # 5. remember it
         if secret.pepper_id != self._peppers[0].id:
-            work.renewed[secret.id] = renewed, self._peppers[0].id
+            pepper = self._peppers[0]
+            work.renewed[secret.id] = renewed, pepper.id, fingerprint(asked.secret.reveal(), pepper)
         if known.last_use.get(secret.id) != permit.issued_at:
             work.uses[secret.id] = (permit.issued_at, asked.address)
         return IssuedToken(text, permit.expires_at - permit.issued_at, claims["scope"])

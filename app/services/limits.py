@@ -1,4 +1,4 @@
-"""How much may whom? Requests of an address, tokens of a credential and of an organization, and who was wrong too often.
+"""How much may whom? Requests of an address, tokens of a credential or organization, and who was wrong too often.
 
 An address is an IPv4 address or the /64 of an IPv6 one: what one stranger can vary at will counts as one. Limits on
 addresses are looked at before anything else of a request, on the event loop for tokens: they cost about a microsecond
@@ -42,16 +42,20 @@ class Allowance(NamedTuple):
 
 
 class Limits:
-    def __init__(self, store: Store, settings: Settings, clock: Clock, tell: Tell | None = None) -> None:
+    """`periods` tells the periods in which is counted: it is asked for each request, and may go back."""
+
+    def __init__(
+        self, store: Store, settings: Settings, clock: Clock, tell: Tell | None = None, *, periods: Clock | None = None
+    ) -> None:
         quotas = settings.quotas
         self._address, self._feed = quotas.get("address"), quotas.get("feed")
         self._of_tokens = tuple(quotas[name] for name in ("credential", "organization") if name in quotas)
-        self._counts = Counts(clock, tell)
+        self._counts = Counts(periods or clock, tell)
         self._failures = Failures(clock) if quotas else None
         self.refusals = Refusals(store, clock)
 
     def admit(self, address: str) -> Allowance | None:
-        """One more request of this address; what it may still do, or None where there is no limit. Raises RateLimited."""
+        """One more request of this address; what it may still do, None where there is no limit; raises RateLimited."""
         return None if self._address is None else self._admitted(self._address, address)
 
     def admit_to_feed(self, address: str) -> Allowance | None:

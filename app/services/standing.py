@@ -23,11 +23,16 @@ from tokenserver.tokens.verification import refuse_unless_live
 
 @contextmanager
 def changing(store: Store, caller: Caller, clock: Clock) -> Iterator[tuple[Transaction, float]]:
-    """A transaction that writes, and now; raises InvalidToken when the caller's token has ended."""
+    """A transaction that writes, and now; raises InvalidToken when the caller's token has ended.
+
+    Also InProgress, when the same request was carried out before, under the same `Idempotency-Key`.
+    """
     with store.writing() as tx:
         now = clock()
         if caller.claims is not None:
             refuse_ended(tx, caller.claims, now)
+        if caller.attempt is not None:
+            tx.idempotency.begin(caller.organization_id, caller.actor, caller.attempt, now)
         yield tx, now
 
 

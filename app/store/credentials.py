@@ -29,6 +29,15 @@ class LastUse:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A secret, ended ones included, and whose it is."""
+
+    organization_id: str
+    client_id: str
+    secret: CredentialSecret
+
+
 SecretHistory = list[tuple[CredentialSecret, LastUse | None]]
 
 
@@ -104,6 +113,16 @@ class CredentialStore:
             )
         ).first()
         return None if row is None else self._values([row])[0]
+
+    def holders(self, fingerprints: Sequence[bytes]) -> list[Holder]:
+        """Of secrets with one of these fingerprints, in whichever organization: who finds a secret does not know."""
+        found = select(CredentialSecretRow).where(CredentialSecretRow.fingerprint.in_(fingerprints))
+        return [Holder(row.organization_id, row.client_id, secret_from(row)) for row in self._session.scalars(found)]
+
+    def holders_of(self, client_id: str) -> list[Holder]:
+        """Every secret that a credential ever had, in whichever organization it is."""
+        found = select(CredentialSecretRow).where(CredentialSecretRow.client_id == client_id)
+        return [Holder(row.organization_id, row.client_id, secret_from(row)) for row in self._session.scalars(found)]
 
     def free_name(self, credential: Credential) -> None:
         """Others may take the name of one that has expired."""

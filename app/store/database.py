@@ -37,6 +37,7 @@ from app.store.audit_search import AuditSearch
 from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
 from app.store.feed import FeedStore
+from app.store.idempotency import IdempotencyStore
 from app.store.models import AuditChainRow, Base
 from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
@@ -110,6 +111,7 @@ class Transaction:
         self.audit_record = AuditRecord(session)
         self.audit_search = AuditSearch(session)
         self.outbox = Outbox(session)
+        self.idempotency = IdempotencyStore(session)
 
 
 class Store:

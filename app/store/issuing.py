@@ -69,8 +69,8 @@ class GroupTransaction:
     catalogue_version: int
     entries: list[Entry] = field(default_factory=list)
     uses: dict[str, tuple[int, str]] = field(default_factory=dict)
-    renewed: dict[str, tuple[bytes, str]] = field(default_factory=dict)
-    """Secret ID to its digest under the present pepper, and that pepper's ID."""
+    renewed: dict[str, tuple[bytes, str, bytes]] = field(default_factory=dict)
+    """Secret ID to its digest under the present pepper, that pepper's ID, and its fingerprint under it."""
 
 
 class IssuingStore:

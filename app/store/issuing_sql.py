@@ -20,8 +20,8 @@ Lines = Sequence[tuple[Line, str, int]]
 """A line, its organization, and its time in whole seconds."""
 Uses = Mapping[str, tuple[int, str]]
 """Secret ID to the time and address of its last use."""
-Digests = Mapping[str, tuple[bytes, str]]
-"""Secret ID to its digest under another pepper, and that pepper's ID."""
+Digests = Mapping[str, tuple[bytes, str, bytes]]
+"""Secret ID to its digest under another pepper, that pepper's ID, and its fingerprint under it."""
 
 _SELECT = """
     SELECT c.client_id, c.organization_id, c.name, c.project, c.environment, c.roles, c.grants, c.allowed_ips,
@@ -67,7 +67,7 @@ _WRITE_AT_ONCE = """
     SELECT * FROM unnest(%b::text[], %b::bigint[], %b::text[])
     ON CONFLICT (secret_id) DO UPDATE SET at = excluded.at, address = excluded.address
 """
-_RENEW = "UPDATE credential_secret SET digest = {0}, pepper_id = {0} WHERE id = {0}"
+_RENEW = "UPDATE credential_secret SET digest = {0}, pepper_id = {0}, fingerprint = {0} WHERE id = {0}"
 _OWNER = """
     SELECT o.platform_admin, m.role, m.roles, m.grants FROM operator o
     LEFT JOIN membership m ON m.operator_id = o.id AND m.organization_id = {0} WHERE o.id = {0}

@@ -176,12 +176,13 @@ class CredentialRow(Base):
 
 class CredentialSecretRow(Base):
     __tablename__ = "credential_secret"
-    __table_args__ = (Index(None, "client_id"),)
+    __table_args__ = (Index(None, "client_id"), Index(None, "fingerprint"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     client_id: Mapped[str] = mapped_column(ForeignKey("credential.client_id"))
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     digest: Mapped[bytes]
+    fingerprint: Mapped[bytes | None]
     pepper_id: Mapped[str]
     hint: Mapped[str]
     state: Mapped[str]
@@ -323,6 +324,27 @@ class OutboxRow(Base):
     type: Mapped[str]
     at: Mapped[int]
     data: Mapped[str]
+
+
+class IdempotencyRow(Base):
+    """What a caller's request under an `Idempotency-Key` came to, for a day. `key` and `request` are digests.
+
+    `status` is null from the commit of the change until its answer is kept; `headers` and `body` are JSON, without any
+    secret.
+    """
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index(None, "created_at"), _CLUSTERED)
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request: Mapped[str]
+    claim: Mapped[str]
+    created_at: Mapped[int]
+    status: Mapped[int | None]
+    headers: Mapped[str]
+    body: Mapped[str | None]
 
 
 class LeaseRow(Base):

@@ -152,6 +152,7 @@ def secret_from(row: CredentialSecretRow) -> CredentialSecret:
         created_at=row.created_at,
         state=SecretState(row.state),
         expires_at=row.expires_at,
+        fingerprint=None if row.fingerprint is None else bytes(row.fingerprint),
     )
 
 
@@ -161,6 +162,7 @@ def secret_row(secret: CredentialSecret, credential: Credential) -> CredentialSe
         client_id=credential.client_id,
         organization_id=credential.organization_id,
         digest=secret.digest,
+        fingerprint=secret.fingerprint,
         pepper_id=secret.pepper_id,
         hint=secret.hint,
         state=secret.state.value,

@@ -10,6 +10,7 @@ The wiring imports this module where a Redis is named, and not at each start: `l
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from limits.storage import RedisStorage
 from redis.backoff import NoBackoff
@@ -40,8 +41,9 @@ class SharedCounts:
     def add(self, told: Iterable[tuple[str, int, int]]) -> Mapping[str, int]:
         """Add to each count, which lives for so many seconds; what each has come to. Raises Unavailable."""
         names = []
+        client: Any = self._redis.get_connection()
         try:
-            with self._redis.get_connection().pipeline(transaction=False) as pipeline:
+            with client.pipeline(transaction=False) as pipeline:
                 for name, amount, seconds in told:
                     names.append(name)
                     self._redis.lua_incr_expire([self._redis.prefixed_key(name)], [seconds, amount], client=pipeline)

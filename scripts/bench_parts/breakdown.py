@@ -20,10 +20,11 @@ from app.oauth.reading import read_form, token_request
 from app.services import Services
 from app.services.group import Place
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
+from app.services.limits import Limits
 from app.settings import Settings, load
 from app.store.issuing import IssuingStore
 from scripts.bench_parts.figures import Figure
-from scripts.bench_parts.installing import Client, install, opened
+from scripts.bench_parts.installing import UNREACHED, Client, install, opened
 from scripts.bench_parts.plan import FEW, Plan
 from scripts.bench_parts.servers import token_requests
 from tokenserver.clock import utc_now
@@ -39,13 +40,14 @@ def measure(plan: Plan) -> list[Figure]:
     installation = install(plan.folder("breakdown"), FEW)
     times = 30 if plan.smoke else 400
     environ = {"TOKENSERVER_HOME": str(installation.home), "TOKENSERVER_DATABASE_URL": installation.database_url}
-    settings = load(environ, dotenv=None)
+    settings = load({**environ, "TOKENSERVER_RATE_LIMITS": UNREACHED}, dotenv=None)
     with opened(installation.home, installation.database_url) as services:
         figures = [*_pieces(services, installation.clients, settings, times)]
         figures += [_transaction(services, installation.clients, size, times) for size in _GROUPS]
         figures += [_transaction(services, installation.clients, size, times, with_uses=True) for size in _GROUPS]
         known = (services.store, services.high_water, services.keys, services.peppers)
-        issuing = Issuing(*known, settings, utc_now)
+        limits = Limits(services.store, settings, utc_now)
+        issuing = Issuing(*known, settings, utc_now, limits=limits)
         figures += [_group(issuing, installation.clients, size, times) for size in _GROUPS]
         figures.append(_door(create_app(settings), installation.clients, times))
     return figures

@@ -72,7 +72,7 @@ class Workshop:
     def issuing(self) -> Issuing:
         own = self.services
         limits = Limits(own.store, self.settings, self.clock)
-        return Issuing(own.store, own.high_water, own.keys, own.peppers, limits, self.settings, self.clock)
+        return Issuing(own.store, own.high_water, own.keys, own.peppers, self.settings, self.clock, limits=limits)
 
     def prepare(self) -> Workshop:
         """Migrated, with an organization and a key."""

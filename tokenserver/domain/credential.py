@@ -43,6 +43,11 @@ class HasEnded(Conflict):
     public = "The credential has been revoked or has expired; that is final. Create a new one."
 
 
+class HasNoSecret(Conflict):
+    code = "credential_without_secret"
+    public = "The credential has no working secret, since it leaked: regenerate it."
+
+
 class IsDisabled(Conflict):
     code = "credential_disabled"
     public = "The credential is disabled: enable it first."
@@ -55,7 +60,10 @@ def name_key(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CredentialSecret:
-    """One secret as it is remembered: never the secret itself. `expires_at` is the end of its grace period."""
+    """One secret as it is remembered: never the secret itself. `expires_at` is the end of its grace period.
+
+    `fingerprint` is None for one that is older than fingerprints.
+    """
 
     id: str
     digest: bytes
@@ -64,6 +72,7 @@ class CredentialSecret:
     created_at: int
     state: SecretState = SecretState.CURRENT
     expires_at: int | None = None
+    fingerprint: bytes | None = None
 
     def __repr__(self) -> str:
         return f"CredentialSecret(id={self.id!r}, state={self.state.value!r})"
@@ -134,11 +143,21 @@ class Credential:
         ended = tuple(old.ended() for old in self.secrets)
         return self._next(secrets=(secret, *ended), generation=self.generation.regenerated())
 
+    def leaked(self, now: float) -> Credential:
+        """Somebody else knows a secret of it: every secret and every token has ended, and there is none until it is
+        regenerated. A disabled credential stays disabled.
+        """
+        self._refuse_final(now)
+        ended = tuple(old.ended() for old in self.secrets)
+        return self._next(secrets=ended, generation=self.generation.regenerated())
+
     def rotated(self, secret: CredentialSecret, now: float, grace_seconds: int) -> Credential:
         """`secret` beside the present one, which retires when the grace period ends."""
         self._refuse_final(now)
         if self.disabled_at is not None:
             raise IsDisabled
+        if all(old.state is not SecretState.CURRENT for old in self.secrets):
+            raise HasNoSecret
         generation = self.generation.rotated(now, grace_seconds)
         retired = tuple(
             replace(old, state=SecretState.RETIRING, expires_at=generation.next_floor_at)

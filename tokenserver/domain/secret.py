@@ -8,6 +8,9 @@ A random secret of 238 bits needs no slow hash (ASVS 5.0 §6.5.2: from 112 bits 
 a *pepper* that is kept outside the database, so that a copy of the database cannot even be guessed at. The client ID is
 part of the message, so that a digest copied into another credential's row proves nothing there. Two peppers may be
 valid at a time, while one replaces the other; each digest names its pepper.
+
+Beside it stands a *fingerprint*: half of an HMAC of the secret alone, under the same pepper. By it a leaked secret is
+found by whoever finds nothing else. It only finds; what proves is the digest.
 """
 
 from __future__ import annotations
@@ -110,6 +113,11 @@ def hint(secret: Secret) -> str:
 def digest(client_id: str, secret: str, pepper: Pepper) -> bytes:
     """HMAC-SHA-256 over client ID and secret: 32 bytes. Every byte of the secret counts, and no text is too odd."""
     return hmac.digest(pepper.key, f"{client_id}\0{secret}".encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+
+def fingerprint(secret: str, pepper: Pepper) -> bytes:
+    """16 bytes by which a secret is found without its client ID."""
+    return hmac.digest(pepper.key, b"tokenserver fingerprint\0" + secret.encode("utf-8", "surrogatepass"), "sha256")[:16]
 
 
 def is_secret_of(expected: bytes, computed: bytes) -> bool:
