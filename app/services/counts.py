@@ -5,8 +5,8 @@ second what was counted here since, and learns what all nodes have counted toget
 costs no request anything: each node goes on with its own counts and what it knew, asks again after a moment, and
 tells then what was not told. What all nodes admit in a tenth of a second can exceed a limit; that is the price.
 
-The memory storage of `limits` was measured and left: 3.5 µs a hit, and while there are requests it starts a thread every
-10 ms that looks at all keys.
+The memory storage of `limits` was measured and left: 3.5 µs a hit, and while there are requests it starts a thread
+every 10 ms that looks at all keys.
 
 Memory is bounded: where more keys come than that, their counts begin anew. Who has so many addresses is not held up by
 a limit on one of them.

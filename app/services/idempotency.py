@@ -21,6 +21,7 @@ from tokenserver.errors import Refused, Unavailable
 log = logging.getLogger("tokenserver.idempotency")
 
 MOST_PRUNED = 5000
+__all__ = ["Attempt", "Idempotency", "InProgress", "Kept", "KeyReused"]
 
 
 class KeyReused(Refused):

@@ -30,6 +30,8 @@ log = logging.getLogger("tokenserver.limits")
 
 MOST_REFUSALS = 500
 """Kinds of refusals (a limit and an address) that are told apart at a time; what is beyond counts as one."""
+MOST_UNWRITTEN = 2000
+"""Lines that are kept for a database that does not answer; the oldest go first."""
 _MANY = ("many limits", "")
 
 
@@ -106,6 +108,7 @@ class Refusals:
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str], int] = {}
         self._folding = Folding()
+        self._unwritten: list[Entry] = []
         self._writing = False
 
     def add(self, limit: str, address: str) -> None:
@@ -121,12 +124,14 @@ class Refusals:
         now = self._clock()
         with self._lock:
             counts, self._counts = self._counts, {}
-        entries = list(self._folding.over(now))
+        self._unwritten += self._folding.over(now)
         for (limit, address), times in counts.items():
-            entries += self._folding.fold(_limited(limit, address, now), times=times)
-        if entries:
+            self._unwritten += self._folding.fold(_limited(limit, address, now), times=times)
+        del self._unwritten[:-MOST_UNWRITTEN]
+        if self._unwritten:
             with self._store.writing() as tx:
-                tx.audit.append(*entries)
+                tx.audit.append(*self._unwritten)
+            self._unwritten = []
 
     def _run(self) -> None:
         while self._anything_to_tell():
@@ -140,7 +145,7 @@ class Refusals:
 
     def _anything_to_tell(self) -> bool:
         with self._lock:
-            self._writing = bool(self._counts or self._folding)
+            self._writing = bool(self._counts or self._folding or self._unwritten)
             return self._writing
 
 
