@@ -61,7 +61,7 @@ def _keys(told: object) -> Mapping[str, ec.EllipticCurvePublicKey]:
 
 
 def _key(pem: str) -> ec.EllipticCurvePublicKey:
-    key = load_pem_public_key(pem.encode("ascii"))
+    key = load_pem_public_key(str(pem).encode("ascii"))
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key
     raise ValueError
