@@ -74,6 +74,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         audit_trail=AuditTrail(store, clock),
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
         idempotency=Idempotency(store, clock),
+        github_keys=GithubKeys(settings.github_keys),
     )
 
 
@@ -103,9 +104,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
         Limiting(limits, settings),
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
-        Leaked(
-            Leaks(services.store, services.feed, services.peppers, clock), GithubKeys(settings.github_keys), settings
-        ),
+        Leaked(Leaks(services.store, services.feed, services.peppers, clock), services.github_keys, settings),
         AdminApi(
             credentials=services.credentials,
             bulk=services.bulk,

@@ -55,6 +55,9 @@ def test_every_setting_is_read_from_its_variable():
         "signing_alg": "EdDSA",
         "token_lifetime": "60",
         "trusted_proxies": "10.0.0.0/8, 2001:db8::/32",
+        "rate_limits": "address=7/hour, credential=8/day",
+        "redis_url": "rediss://:password@redis:6380/1",
+        "github_keys": "[]",
         "host": "0.0.0.0",  # noqa: S104  only said
         "port": "443",
         "workers": "2",
@@ -72,6 +75,11 @@ def test_every_setting_is_read_from_its_variable():
     assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::/32")
     assert (settings.port, settings.workers, settings.threads, settings.feed_waiters) == (443, 2, 3, 4)
     assert (settings.audit_checkpoint_minutes, settings.audit_retention_days) == (15, 400)
+    assert {name: (q.amount, q.seconds) for name, q in settings.quotas.items()} == {
+        "address": (7, 3600),
+        "credential": (8, 86400),
+    }
+    assert settings.redis_url == "rediss://:password@redis:6380/1"
     assert (settings.home, settings.token_log_sample) == (Path("/srv/tokenserver"), 0.5)
 
 
@@ -113,6 +121,37 @@ def test_the_default_issuer_is_how_the_server_is_reached_from_its_machine(host, 
 # --- what is refused ---
 
 
+REDIS_URLS = {
+    "redis://redis": True,
+    "redis://127.0.0.1:6379/0": True,
+    "redis://user:pass@[::1]:6379": True,
+    "rediss://:password@redis.example.com:6380/15": True,
+    "unix:///run/redis.sock?db=2": True,
+    "redis": False,
+    "redis://": False,
+    "redis://host/name": False,
+    "redis://host?socket_timeout=60": False,
+    "memcached://host": False,
+    "redis://host /0": False,
+}
+
+
+@pytest.mark.parametrize(("url", "good"), REDIS_URLS.items())
+def test_the_address_of_a_redis_is_checked(url, good):
+    if good:
+        assert read(redis_url=url).redis_url == url
+    else:
+        (fault,) = faults(redis_url=url)
+        assert "redis://:password@host" in fault
+
+
+def test_limits_are_500_a_minute_unless_said_otherwise():
+    assert read().quotas["address"].amount == 500
+    assert read().quotas["address"].seconds == 60
+    assert set(read().quotas) == {"address", "feed"}
+    assert read(rate_limits="off").quotas == {}
+
+
 def test_every_fault_is_told_at_once(tmp_path):
     told = faults(
         issuer="auth.example.com",
@@ -122,6 +161,8 @@ def test_every_fault_is_told_at_once(tmp_path):
         signing_alg="HS256",
         token_lifetime="59",
         trusted_proxies="10.0.0.1/8",
+        rate_limits="500",
+        redis_url="http://redis",
         port="0",
         workers="x",
         log_level="LOUD",
@@ -132,7 +173,7 @@ def test_every_fault_is_told_at_once(tmp_path):
         f"TOKENSERVER_{name}"
         for name in (
             *("ISSUER", "DATABASE_URL", "PEPPER", "KEK_FILE", "SIGNING_ALG", "TOKEN_LIFETIME", "TRUSTED_PROXIES"),
-            *("PORT", "WORKERS", "LOG_LEVEL", "TOKEN_LOG_SAMPLE"),
+            *("RATE_LIMITS", "REDIS_URL", "PORT", "WORKERS", "LOG_LEVEL", "TOKEN_LOG_SAMPLE"),
         )
     }
     assert all(re.search(r": \S", line) for line in told)

@@ -11,6 +11,7 @@ from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
 from app.services.feed import Feed
+from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
 from app.services.installation import Installation
 from app.services.keys import SigningKeys
@@ -39,3 +40,4 @@ class Services:
     audit_trail: AuditTrail
     audit_upkeep: AuditUpkeep
     idempotency: Idempotency
+    github_keys: GithubKeys

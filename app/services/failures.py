@@ -41,16 +41,17 @@ class _Row:
 
 
 class Failures:
-    """Used by any thread. While nobody has failed, asking costs one look at an empty dictionary."""
+    """Used by any thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._rows: OrderedDict[tuple[str, str], _Row] = OrderedDict()
+        self.rows: OrderedDict[tuple[str, str], _Row] = OrderedDict()
+        """By what was claimed and from where; empty while nobody has failed."""
 
     def refuse_hasty(self, claimed: str, address: str) -> None:
         """Raise TooManyFailures while this address has to wait for this credential."""
-        row = self._rows.get((claimed, address)) if self._rows else None
+        row = self.rows.get((claimed, address))
         if row is None:
             return
         wait = row.waits_until() - self._clock()
@@ -60,16 +61,15 @@ class Failures:
     def failed(self, claimed: str, address: str) -> None:
         now = self._clock()
         with self._lock:
-            row = self._rows.pop((claimed, address), None)
+            row = self.rows.pop((claimed, address), None)
             if row is None or now - row.failed_at > DAY:
                 row = _Row()
             row.failures, row.failed_at = row.failures + 1, now
-            self._rows[claimed, address] = row
-            if len(self._rows) > MOST_ROWS:
-                self._rows.popitem(last=False)
+            self.rows[claimed, address] = row
+            if len(self.rows) > MOST_ROWS:
+                self.rows.popitem(last=False)
 
     def proven(self, claimed: str, address: str) -> None:
         """The secret was right."""
-        if self._rows:
-            with self._lock:
-                self._rows.pop((claimed, address), None)
+        with self._lock:
+            self.rows.pop((claimed, address), None)

@@ -74,19 +74,20 @@ class Limits:
 
     def refuse_hasty(self, client_id: str, address: str) -> None:
         """Raise TooManyFailures while this address was wrong about this credential too often; see `failures`."""
-        if self._failures is not None:
-            try:
-                self._failures.refuse_hasty(_claimed(client_id), neighbourhood(address))
-            except TooManyFailures:
-                self.refusals.add("failures", neighbourhood(address))
-                raise
+        if self._failures is None or not self._failures.rows:
+            return
+        try:
+            self._failures.refuse_hasty(_claimed(client_id), neighbourhood(address))
+        except TooManyFailures:
+            self.refusals.add("failures", neighbourhood(address))
+            raise
 
     def failed(self, client_id: str, address: str) -> None:
         if self._failures is not None:
             self._failures.failed(_claimed(client_id), neighbourhood(address))
 
     def proven(self, client_id: str, address: str) -> None:
-        if self._failures is not None:
+        if self._failures is not None and self._failures.rows:
             self._failures.proven(client_id, neighbourhood(address))
 
     def _admitted(self, quota: Quota, address: str) -> Allowance:

