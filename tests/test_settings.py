@@ -302,7 +302,9 @@ def test_any_text_is_a_setting_or_a_fault(name, value):
 
 def test_secrets_are_not_shown():
     url = f"postgresql://me:{SECRET}@db/x"
-    settings = read(pepper=WRITTEN, pepper_previous=WRITTEN, kek=WRITTEN, database_url=url)
+    settings = read(
+        pepper=WRITTEN, pepper_previous=WRITTEN, kek=WRITTEN, database_url=url, redis_url=f"redis://:{SECRET}@redis"
+    )
     shown = repr(settings) + str(settings) + f"{settings}"
     assert SECRET not in shown
     assert repr(KEY) not in shown

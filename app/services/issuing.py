@@ -48,6 +48,7 @@ from tokenserver.tokens.jws import LONGEST_TOKEN
 log = logging.getLogger("tokenserver.issuing")
 
 _NOT_PROVEN = frozenset({"malformed", "not proven"})
+_STRANGERS = {*_NOT_PROVEN, "too many failures"}
 _DECOY = (CredentialSecret("", bytes(32), "", "", 0),)
 
 
@@ -97,12 +98,12 @@ class Issuing:
 
     def issue(self, asked: TokenRequest) -> IssuedToken:
         """The token, once its audit line is on disk; raises Refused or Unavailable."""
-        self._limits.refuse_hasty(asked.client_id, asked.address)
+        self._limits.turn_away_hasty(asked.client_id, asked.address)
         return self._group.join(asked)
 
     async def issued(self, asked: TokenRequest) -> IssuedToken:
         """As `issue`, for a caller on an event loop."""
-        self._limits.refuse_hasty(asked.client_id, asked.address)
+        self._limits.turn_away_hasty(asked.client_id, asked.address)
         return await self._group.joined(asked)
 
     def _answer(self, group: Sequence[Place[TokenRequest, IssuedToken]]) -> None:
@@ -137,6 +138,7 @@ class Issuing:
     def _issue(
         self, asked: TokenRequest, known: Known | None, work: GroupTransaction, ring: Ring, now: float
     ) -> IssuedToken:
+        self._limits.refuse_hasty(asked.client_id, asked.address)  # again: others of its group may have failed
         moment = no_earlier(now, known.on_record) if known is not None else now
         known, secret, renewed = self._authenticate(asked, known, moment)  # 1. who is asking
         self._limits.proven(asked.client_id, asked.address)
@@ -257,7 +259,7 @@ def _refused(asked: TokenRequest, known: Known | None, refusal: Refused, now: fl
     return Entry(
         event=Event.TOKEN_REFUSED,
         at=now,
-        actor=STRANGER if refusal.detail in _NOT_PROVEN else f"credential:{asked.client_id}",
+        actor=STRANGER if refusal.detail in _STRANGERS else f"credential:{asked.client_id}",
         organization=known.organization.id if known is not None else "",
         credential=asked.client_id if known is not None else "",
         address=asked.address,

@@ -74,10 +74,13 @@ class Limits:
 
     def refuse_hasty(self, client_id: str, address: str) -> None:
         """Raise TooManyFailures while this address was wrong about this credential too often; see `failures`."""
-        if self._failures is None or not self._failures.rows:
-            return
-        try:
+        if self._failures is not None and self._failures.rows:
             self._failures.refuse_hasty(_claimed(client_id), neighbourhood(address))
+
+    def turn_away_hasty(self, client_id: str, address: str) -> None:
+        """As `refuse_hasty`, for one whose refusal nobody else records."""
+        try:
+            self.refuse_hasty(client_id, address)
         except TooManyFailures:
             self.refusals.add("failures", neighbourhood(address))
             raise

