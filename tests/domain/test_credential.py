@@ -23,7 +23,15 @@ from tests.support.credentials import (
     terms,
 )
 from tokenserver.clock import DAY, HOUR
-from tokenserver.domain.credential import Credential, CredentialSecret, HasEnded, IsDisabled, SecretState, Status
+from tokenserver.domain.credential import (
+    Credential,
+    CredentialSecret,
+    HasEnded,
+    HasNoSecret,
+    IsDisabled,
+    SecretState,
+    Status,
+)
 from tokenserver.domain.generation import Generation, NoRotation, RotationOpen
 from tokenserver.domain.grant import Asked, decide
 from tokenserver.domain.liveness import Endings, ended_by, reference
@@ -100,6 +108,12 @@ SECRETS = {
         NOW,
         {"secret_first", "secret_second"},
     ),
+    "leaked in a grace period: neither of the two, and no other": (rotated().leaked(NOW), NOW, set()),
+    "regenerated after a leak: the new one only": (
+        credential().leaked(NOW).regenerated(secret("second"), NOW),
+        NOW,
+        {"secret_second"},
+    ),
     "deleted: none": (rotated().deleted(NOW), NOW, set()),
 }
 
@@ -112,6 +126,7 @@ def test_exactly_these_secrets_can_be_proven(some: Credential, now: float, expec
 Change = Callable[[Credential], Credential]
 CHANGES: dict[str, Change] = {
     "regenerate": lambda some: some.regenerated(secret("new"), NOW),
+    "leak": lambda some: some.leaked(NOW),
     "rotate": lambda some: some.rotated(secret("new"), NOW, GRACE),
     "disable": lambda some: some.disabled(NOW),
     "enable": lambda some: some.disabled(NOW).enabled(NOW),
@@ -184,6 +199,15 @@ def test_a_rotation_inside_a_grace_period_is_refused_with_what_to_do_instead() -
 def test_a_disabled_credential_is_not_rotated_but_told_to_enable_first() -> None:
     with pytest.raises(IsDisabled, match="enable it first"):
         credential().disabled(NOW).rotated(secret("second"), NOW, GRACE)
+
+
+def test_after_a_leak_there_is_nothing_to_rotate() -> None:
+    with pytest.raises(HasNoSecret):
+        credential().leaked(NOW).rotated(secret("second"), NOW, GRACE)
+
+
+def test_a_disabled_credential_whose_secret_leaks_stays_disabled() -> None:
+    assert credential().disabled(NOW).leaked(NOW).status(NOW) is Status.DISABLED
 
 
 def test_a_disabled_credential_can_be_regenerated_and_stays_disabled() -> None:
@@ -345,13 +369,20 @@ class Lives(RuleBasedStateMachine):
             self.works, self.current = {new.id: float("inf")}, new.id
             self.epoch += 1
 
+    @rule()
+    def leak(self) -> None:
+        if not self.refuses(lambda: self.credential.leaked(self.now), unless=True, error=HasEnded):
+            self.become(self.credential.leaked(self.now))
+            self.works, self.current = {}, ""
+            self.epoch += 1
+
     @rule(grace=st.integers(1, 90))
     def rotate(self, grace: int) -> None:
         new = self.new_secret()
-        wrong = IsDisabled if self.disabled else RotationOpen
+        wrong = IsDisabled if self.disabled else RotationOpen if self.working() else HasNoSecret
         refused = self.refuses(
             lambda: self.credential.rotated(new, self.now, grace),
-            unless=not self.disabled and not self.in_grace(),
+            unless=not self.disabled and len(self.working()) == 1,
             error=wrong,
         )
         if not refused:

@@ -99,6 +99,7 @@ def _work(world: World, day: Day) -> None:
         body = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
         answer = requests.post(f"{world.issuer}/oauth/token", data=body, timeout=20)
         day.hide_token(f"token {number} by the body", answer.json()["access_token"])
+    _repeated_and_leaked(world, day)
     assert world._admin_credential is not None
     day.hide_secret("secret of the administrator", world._admin_credential[1])
     day.hide_token("the token of the administrator", world._admin_token)
@@ -106,6 +107,20 @@ def _work(world: World, day: Day) -> None:
     world.manage("POST", f"/v1/credentials/{client_id}/disable")
     day.answers += [world.admin("GET", f"/v1/credentials/{client_id}"), world.admin("GET", "/v1/credentials")]
     day.answers += [world.ask(client_id, secrets[1])]
+
+
+def _repeated_and_leaked(world: World, day: Day) -> None:
+    """The answer to a request that may be repeated is kept; and whoever finds a secret sends it."""
+    body, key = {"name": "repeated"}, {"Idempotency-Key": "a-key"}
+    secret = world.manage("POST", "/v1/credentials", body, **key)["client_secret"]
+    day.hide_secret("secret in an answer that is kept", secret)
+    day.answers.append(world.admin("POST", "/v1/credentials", body, **key))
+    assert day.answers[-1].headers["Idempotent-Replayed"] == "true"
+    for url in (f"https://paste.example.com/{secret}", "https://paste.example.com/1"):
+        found = {"secret": secret, "url": url, "source": secret}
+        day.answers.append(requests.post(f"{world.issuer}/oauth/leaked", data=found, timeout=20))
+        day.answers.append(requests.post(f"{world.issuer}/oauth/leaked/github", json=[found], timeout=20))
+    day.answers.append(requests.get(f"{world.issuer}/oauth/leaked", params={"secret": secret}, timeout=20))
 
 
 def _mistakes(world: World, day: Day) -> None:
