@@ -154,7 +154,12 @@ class RateLimited(Refused):
     public = "Too many requests. Wait as long as Retry-After says, then try again."
 
     def __init__(
-        self, retry_after: int = 1, quota: tuple[str, int, int] | None = None, *, public: str | None = None, detail: str = ""
+        self,
+        retry_after: int = 1,
+        quota: tuple[str, int, int] | None = None,
+        *,
+        public: str | None = None,
+        detail: str = "",
     ) -> None:
         self.retry_after = retry_after
         self.quota = quota

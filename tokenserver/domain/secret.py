@@ -117,7 +117,9 @@ def digest(client_id: str, secret: str, pepper: Pepper) -> bytes:
 
 def fingerprint(secret: str, pepper: Pepper) -> bytes:
     """16 bytes by which a secret is found without its client ID."""
-    return hmac.digest(pepper.key, b"tokenserver fingerprint\0" + secret.encode("utf-8", "surrogatepass"), "sha256")[:16]
+    return hmac.digest(pepper.key, b"tokenserver fingerprint\0" + secret.encode("utf-8", "surrogatepass"), "sha256")[
+        :16
+    ]
 
 
 def is_secret_of(expected: bytes, computed: bytes) -> bool:
