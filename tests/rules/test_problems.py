@@ -13,12 +13,13 @@ from tokenserver.errors import TokenServerError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "problems.md").read_text(encoding="utf-8")
 PROGRAMS = {"app.__main__", "app.worker", "app.wsgi"}  # these start something
+OF_CALLERS = ("tokenserver.client", "tokenserver.cli")  # what these raise is no answer of the server's
 
 
 def import_all() -> None:
     for package in (app, tokenserver):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name not in PROGRAMS and not module.name.startswith("app.store.migrations"):
+            if module.name not in PROGRAMS and not module.name.startswith(("app.store.migrations", *OF_CALLERS)):
                 importlib.import_module(module.name)
 
 
@@ -31,7 +32,8 @@ def statuses_by_code() -> dict[str, set[int]]:
     import_all()
     found: dict[str, set[int]] = {}
     for error in family(TokenServerError):
-        if error.__module__.partition(".")[0] in {"app", "tokenserver"}:
+        module = error.__module__
+        if module.partition(".")[0] in {"app", "tokenserver"} and not module.startswith(OF_CALLERS):
             found.setdefault(error.code or "unauthorized", set()).add(error.status)
     return found
 
