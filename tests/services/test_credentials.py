@@ -15,6 +15,7 @@ from tokenserver.domain.generation import NoRotation, RotationOpen
 from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import looks_like_client_id, looks_like_secret
+from tokenserver.domain.selection import Selection
 from tokenserver.errors import InsufficientScope, InvalidClient, InvalidInput, NotFound, PreconditionFailed
 
 both = pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_terms_that_cannot_be_are_refused_with_a_pointer_and_leave_nothing(
         with pytest.raises(InvalidInput) as caught:
             attempt()
         assert [fault.pointer for fault in caught.value.faults] == [pointer]
-    assert len(credentials.list(caller, None, 10)) == 1
+    assert len(credentials.list(caller, Selection(), None, 10)) == 1
     assert len(workshop.audit_lines()) == lines
 
 
@@ -300,7 +301,7 @@ def test_another_organization_finds_nothing_to_read_change_or_end(workshop, cred
     for attempt in attempts:
         with pytest.raises(NotFound):
             attempt()
-    assert credentials.list(theirs, None, 10) == []
+    assert credentials.list(theirs, Selection(), None, 10) == []
     assert works(workshop, made)
     assert credentials.get(workshop.caller, client_id(made)).credential.version == 1
 
