@@ -7,6 +7,7 @@ from flask import Flask
 from app.api import AdminApi
 from app.entrance import Entrance
 from app.http import install
+from app.jobs import Job, Runner
 from app.limiting import Limiting
 from app.oauth.feed import GenerationFeed
 from app.oauth.leaked import Leaked
@@ -19,6 +20,7 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.clockwork import Clockwork
 from app.services.counts import Tell
 from app.services.credentials import Credentials
 from app.services.feed import Feed
@@ -39,6 +41,9 @@ from app.store.high_water import HighWater
 from app.store.sealing import Sealer, key_encryption_key, pepper_key
 from tokenserver.clock import Clock, Ratchet, utc_now
 from tokenserver.domain.secret import Pepper
+
+LONGEST_GOODBYE = 3.0
+"""Seconds that a server that ends waits for a piece of the clock's work; granian waits five for all of it."""
 
 
 def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -> Services:
@@ -75,21 +80,41 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
         idempotency=Idempotency(store, clock),
         github_keys=GithubKeys(settings.github_keys),
+        clockwork=Clockwork(store, clock),
     )
 
 
+def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
+    """The work of the clock. `python -m app serve` runs it in each worker, `python -m app jobs run` by itself."""
+    jobs: tuple[Job, ...] = ()
+    return Runner(jobs, services.clockwork, clock)
+
+
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
-    """The server: services below, doors on top. A WSGI application."""
+    """The server: services below, doors on top. A WSGI application, without the work of the clock."""
     return _wired(settings, clock)[0]
 
 
 def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
     """The same behind its own entrance: an RSGI application, as `python -m app serve` runs it."""
-    app, token_endpoint, feed = _wired(settings, clock)
-    return Entrance(app.wsgi_app, token_endpoint, settings.threads + settings.feed_waiters, feed.end_waiting)
+    app, token_endpoint, services = _wired(settings, clock)
+    runner = create_runner(services, clock=Ratchet(clock))
+
+    def before_the_end() -> None:
+        services.feed.end_waiting()
+        runner.stop()
+
+    return Entrance(
+        app.wsgi_app,
+        token_endpoint,
+        settings.threads + settings.feed_waiters,
+        at_the_start=runner.start,
+        before_the_end=before_the_end,
+        at_the_end=lambda: runner.join(LONGEST_GOODBYE),
+    )
 
 
-def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed]:
+def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Services]:
     app = Flask(__name__, static_folder=None)
     install(app)
     wall_clock, clock = clock, Ratchet(clock)
@@ -122,7 +147,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
     )
     for door in doors:
         door.mount(app)
-    return app, token_endpoint, services.feed
+    return app, token_endpoint, services
 
 
 def _shared_counts(settings: Settings) -> Tell | None:

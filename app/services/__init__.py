@@ -9,6 +9,7 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.clockwork import Clockwork
 from app.services.credentials import Credentials
 from app.services.feed import Feed
 from app.services.github_keys import GithubKeys
@@ -41,3 +42,4 @@ class Services:
     audit_upkeep: AuditUpkeep
     idempotency: Idempotency
     github_keys: GithubKeys
+    clockwork: Clockwork

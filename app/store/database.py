@@ -38,6 +38,7 @@ from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
 from app.store.feed import FeedStore
 from app.store.idempotency import IdempotencyStore
+from app.store.leases import LeaseStore
 from app.store.models import AuditChainRow, Base
 from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
@@ -112,6 +113,7 @@ class Transaction:
         self.audit_search = AuditSearch(session)
         self.outbox = Outbox(session)
         self.idempotency = IdempotencyStore(session)
+        self.leases = LeaseStore(session)
 
 
 class Store:
