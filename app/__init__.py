@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 
 from app.api import AdminApi
 from app.entrance import Entrance
 from app.http import install
-from app.jobs import Job, Runner
+from app.jobs import Runner
+from app.jobs.webhooks import WebhookJobs
 from app.limiting import Limiting
 from app.oauth.feed import GenerationFeed
 from app.oauth.leaked import Leaked
@@ -23,6 +26,7 @@ from app.services.catalogue import CatalogueService
 from app.services.clockwork import Clockwork
 from app.services.counts import Tell
 from app.services.credentials import Credentials
+from app.services.deliveries import Deliveries
 from app.services.feed import Feed
 from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
@@ -34,13 +38,16 @@ from app.services.limits import Limits
 from app.services.networks import Networks
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.posting import Poster
 from app.services.readiness import Readiness
+from app.services.webhooks import Webhooks
 from app.settings import Settings
 from app.store import Store
 from app.store.high_water import HighWater
 from app.store.sealing import Sealer, key_encryption_key, pepper_key
 from tokenserver.clock import Clock, Ratchet, utc_now
 from tokenserver.domain.secret import Pepper
+from tokenserver.domain.webhook_target import Reach
 
 LONGEST_GOODBYE = 3.0
 """Seconds that a server that ends waits for a piece of the clock's work; granian waits five for all of it."""
@@ -50,7 +57,8 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
     """The use cases without their doors: what the command line needs."""
     peppers = [Pepper.of(key) for key in (pepper_key(settings), settings.pepper_previous) if key is not None]
     store = Store(app, settings)
-    keys = SigningKeys(store, Sealer(key_encryption_key(settings)), settings, clock)
+    sealer = Sealer(key_encryption_key(settings))
+    keys = SigningKeys(store, sealer, settings, clock)
     high_water = HighWater(store, settings.home / "high-water")
     feed = Feed(store, high_water, keys, settings, clock)
     credentials = Credentials(store, feed, peppers[0], clock)
@@ -81,13 +89,18 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         idempotency=Idempotency(store, clock),
         github_keys=GithubKeys(settings.github_keys),
         clockwork=Clockwork(store, clock),
+        webhooks=Webhooks(store, sealer, settings, clock),
+        deliveries=Deliveries(store, sealer),
+        poster=Poster(Reach.parse(settings.webhook_allowed_networks), plain_http=settings.webhook_plain_http),
     )
 
 
 def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
     """The work of the clock. `python -m app serve` runs it in each worker, `python -m app jobs run` by itself."""
-    jobs: tuple[Job, ...] = ()
-    return Runner(jobs, services.clockwork, clock)
+    webhooks = WebhookJobs(services.deliveries, services.poster, clock)
+    runner = Runner(webhooks.jobs(), services.clockwork, clock)
+    webhooks.on_return = partial(runner.wake, "webhooks")
+    return runner
 
 
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
@@ -137,6 +150,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
             organizations=services.organizations,
             operators=services.operators,
             audit_trail=services.audit_trail,
+            webhooks=services.webhooks,
             admission=admission,
             idempotency=services.idempotency,
             settings=settings,

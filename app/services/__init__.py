@@ -11,6 +11,7 @@ from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.clockwork import Clockwork
 from app.services.credentials import Credentials
+from app.services.deliveries import Deliveries
 from app.services.feed import Feed
 from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
@@ -18,6 +19,8 @@ from app.services.installation import Installation
 from app.services.keys import SigningKeys
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.posting import Poster
+from app.services.webhooks import Webhooks
 from app.store import Store
 from app.store.high_water import HighWater
 from tokenserver.domain.secret import Pepper
@@ -43,3 +46,6 @@ class Services:
     idempotency: Idempotency
     github_keys: GithubKeys
     clockwork: Clockwork
+    webhooks: Webhooks
+    deliveries: Deliveries
+    poster: Poster

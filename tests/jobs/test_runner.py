@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import text
@@ -96,7 +97,7 @@ def test_a_job_that_fails_is_logged_noted_and_tried_again_ever_more_seldom(proce
         for _ in range(1200):
             runner.turn()
             clock.advance(1)
-    pauses = [later - earlier for earlier, later in zip(faulty.at, faulty.at[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(faulty.at)]
     assert pauses[:6] == [1, 2, 4, 8, 16, 32]
     assert max(pauses) == LONGEST_PAUSE
     assert len(other.at) == 1200
@@ -111,7 +112,7 @@ def test_a_job_that_works_again_is_as_if_it_had_never_failed(process, workshop):
     for _ in range(10):
         runner.turn()
         clock.advance(1)
-    assert [later - earlier for earlier, later in zip(job.at, job.at[1:], strict=False)] == [1, 2, 1, 1, 1, 1, 1, 1]
+    assert [later - earlier for earlier, later in pairwise(job.at)] == [1, 2, 1, 1, 1, 1, 1, 1]
     assert [last.outcome for _, last in runner.last_runs()] == ["ok"]
 
 
