@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 
 from app.api import AdminApi
 from app.entrance import Entrance
 from app.http import install
+from app.jobs import Runner
+from app.jobs.webhooks import WebhookJobs
 from app.limiting import Limiting
 from app.oauth.feed import GenerationFeed
 from app.oauth.leaked import Leaked
@@ -19,8 +23,10 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.clockwork import Clockwork
 from app.services.counts import Tell
 from app.services.credentials import Credentials
+from app.services.deliveries import Deliveries
 from app.services.feed import Feed
 from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
@@ -32,20 +38,27 @@ from app.services.limits import Limits
 from app.services.networks import Networks
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.posting import Poster
 from app.services.readiness import Readiness
+from app.services.webhooks import Webhooks
 from app.settings import Settings
 from app.store import Store
 from app.store.high_water import HighWater
 from app.store.sealing import Sealer, key_encryption_key, pepper_key
 from tokenserver.clock import Clock, Ratchet, utc_now
 from tokenserver.domain.secret import Pepper
+from tokenserver.domain.webhook_target import Reach
+
+LONGEST_GOODBYE = 3.0
+"""Seconds that a server that ends waits for a piece of the clock's work; granian waits five for all of it."""
 
 
 def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -> Services:
     """The use cases without their doors: what the command line needs."""
     peppers = [Pepper.of(key) for key in (pepper_key(settings), settings.pepper_previous) if key is not None]
     store = Store(app, settings)
-    keys = SigningKeys(store, Sealer(key_encryption_key(settings)), settings, clock)
+    sealer = Sealer(key_encryption_key(settings))
+    keys = SigningKeys(store, sealer, settings, clock)
     high_water = HighWater(store, settings.home / "high-water")
     feed = Feed(store, high_water, keys, settings, clock)
     credentials = Credentials(store, feed, peppers[0], clock)
@@ -75,21 +88,46 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
         idempotency=Idempotency(store, clock),
         github_keys=GithubKeys(settings.github_keys),
+        clockwork=Clockwork(store, clock),
+        webhooks=Webhooks(store, sealer, settings, clock),
+        deliveries=Deliveries(store, sealer),
+        poster=Poster(Reach.parse(settings.webhook_allowed_networks), plain_http=settings.webhook_plain_http),
     )
 
 
+def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
+    """The work of the clock. `python -m app serve` runs it in each worker, `python -m app jobs run` by itself."""
+    webhooks = WebhookJobs(services.deliveries, services.poster, clock)
+    runner = Runner(webhooks.jobs(), services.clockwork, clock)
+    webhooks.on_return = partial(runner.wake, "webhooks")
+    return runner
+
+
 def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
-    """The server: services below, doors on top. A WSGI application."""
+    """The server: services below, doors on top. A WSGI application, without the work of the clock."""
     return _wired(settings, clock)[0]
 
 
 def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
     """The same behind its own entrance: an RSGI application, as `python -m app serve` runs it."""
-    app, token_endpoint, feed = _wired(settings, clock)
-    return Entrance(app.wsgi_app, token_endpoint, settings.threads + settings.feed_waiters, feed.end_waiting)
+    app, token_endpoint, services = _wired(settings, clock)
+    runner = create_runner(services, clock=Ratchet(clock))
+
+    def before_the_end() -> None:
+        services.feed.end_waiting()
+        runner.stop()
+
+    return Entrance(
+        app.wsgi_app,
+        token_endpoint,
+        settings.threads + settings.feed_waiters,
+        at_the_start=runner.start,
+        before_the_end=before_the_end,
+        at_the_end=lambda: runner.join(LONGEST_GOODBYE),
+    )
 
 
-def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed]:
+def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Services]:
     app = Flask(__name__, static_folder=None)
     install(app)
     wall_clock, clock = clock, Ratchet(clock)
@@ -112,6 +150,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
             organizations=services.organizations,
             operators=services.operators,
             audit_trail=services.audit_trail,
+            webhooks=services.webhooks,
             admission=admission,
             idempotency=services.idempotency,
             settings=settings,
@@ -122,7 +161,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Feed
     )
     for door in doors:
         door.mount(app)
-    return app, token_endpoint, services.feed
+    return app, token_endpoint, services
 
 
 def _shared_counts(settings: Settings) -> Tell | None:

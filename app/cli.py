@@ -1,4 +1,4 @@
-"""The shell knocks: `python -m app serve | migrate | bootstrap | keys … | audit … | config check`.
+"""The shell knocks: `python -m app serve | migrate | bootstrap | keys … | audit … | jobs … | config check`.
 
 Every command is a use case of the services and works beside a running server. A secret is printed once, on standard
 output, by the command that made it. Failures are one line on standard error and exit code 1; faulty settings exit
@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import click
 
 from app.services import Services
 from app.services.audit import Caller
+from app.services.clockwork import LastRun
 from app.serving import refuse_taken_address, serve_forever
 from app.settings import InvalidSettings, Settings, load, unknown_variables
 from tokenserver.clock import rfc3339
@@ -29,7 +32,26 @@ Connect = Callable[[Settings], Services]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def command_line(connect: Connect) -> click.Group:
+class Job(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def every_seconds(self) -> float: ...
+
+
+class Runner(Protocol):
+    """The work of the clock (`app.jobs`), which is a door like this one."""
+
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def last_runs(self) -> Iterable[tuple[Job, LastRun | None]]: ...
+    def leader(self) -> str | None: ...
+
+
+RunnerOf = Callable[[Services], Runner]
+
+
+def command_line(connect: Connect, runner_of: RunnerOf) -> click.Group:
     """The commands, over services that `connect` makes from the settings."""
 
     @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,6 +60,7 @@ def command_line(connect: Connect) -> click.Group:
 
     for add in (_serving, _installing, _keys, _audit, _config):
         add(cli, connect)
+    _jobs(cli, connect, runner_of)
     return cli
 
 
@@ -243,6 +266,35 @@ def _key_set(path: Path) -> dict[str, VerifyingKey]:
         return read_key_set(json.loads(path.read_bytes()))
     except (ValueError, RecursionError):
         raise Refused("The file of --jwks holds no key set.") from None
+
+
+def _jobs(cli: click.Group, connect: Connect, runner_of: RunnerOf) -> None:
+    @cli.group()
+    def jobs() -> None:
+        """The work of the clock. A server does it by itself."""
+
+    @jobs.command("list")
+    def list_() -> None:
+        """Each job with when it last ran and its outcome, and which process does them."""
+        with _plainly():
+            runner = runner_of(_there(connect))
+            for job, last in runner.last_runs():
+                told = "never ran" if last is None else f"last ran {rfc3339(last.at)}: {last.outcome}"
+                click.echo(f"{job.name} every {job.every_seconds:g} s, {told}")
+            leader = runner.leader()
+            click.echo("No process does them." if leader is None else f"Process {leader} does them.")
+
+    @jobs.command("run")
+    def run_() -> None:
+        """Do the work of the clock in the foreground, for servers that do not: those behind another WSGI server."""
+        with _plainly():
+            services = _there(connect)
+            services.installation.refuse_unless_current()
+            runner = runner_of(services)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: runner.stop())
+            click.echo("Doing the work of the clock (Ctrl-C ends it).", err=True)
+            runner.run()
 
 
 def _config(cli: click.Group, connect: Connect) -> None:  # noqa: ARG001  the settings need no services

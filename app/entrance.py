@@ -55,9 +55,18 @@ class Entrance:
     """An RSGI application."""
 
     def __init__(
-        self, flask: Wsgi, token: TokenEndpoint, threads: int, before_the_end: Callable[[], None] = lambda: None
+        self,
+        flask: Wsgi,
+        token: TokenEndpoint,
+        threads: int,
+        *,
+        at_the_start: Callable[[], None] = lambda: None,
+        before_the_end: Callable[[], None] = lambda: None,
+        at_the_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._flask = flask
+        self._at_the_start = at_the_start
+        self._at_the_end = at_the_end
         self._before_the_end = before_the_end
         self._token = token
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="door")
@@ -73,6 +82,11 @@ class Entrance:
 
         for number in (signal.SIGINT, signal.SIGTERM):  # beside the loop's own handlers, which granian has set
             signal.signal(number, before_the_end)
+        self._at_the_start()  # here rather than when it is made: every fork has happened
+
+    def __rsgi_del__(self, _: asyncio.AbstractEventLoop) -> None:
+        """All answers are given."""
+        self._at_the_end()
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         with contextlib.ExitStack() as held:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from app.quotas import Quota, parse_quotas
 from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.domain.restrictions import DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME
+from tokenserver.domain.webhook_target import Reach
 from tokenserver.errors import InvalidInput
 
 PREFIX = "TOKENSERVER_"
@@ -111,6 +112,11 @@ class Settings(BaseModel):
     token_log_sample: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of token requests that leave a log line of their own; all of them leave an audit line."""
 
+    webhook_allowed_networks: Annotated[tuple[str, ...], BeforeValidator(_list)] = ()
+    """Networks that webhooks may reach beside public ones, in CIDR notation, separated by commas. Default: none."""
+    webhook_plain_http: bool = False
+    """Whether webhooks may have http:// URLs: only where the network between is trusted."""
+
     @field_validator("issuer")
     @classmethod
     def _is_a_base_url(cls, text: str) -> str:
@@ -147,6 +153,15 @@ class Settings(BaseModel):
         if url and _REDIS.match(url) is None:
             raise ValueError("must look like redis://:password@host:6379/0; rediss:// for TLS, unix:// for a socket")
         return url
+
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def _are_written_as_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            Reach.parse(networks)
+        except ValueError:
+            raise ValueError("must be networks in CIDR notation, such as 10.0.0.0/8, separated by commas") from None
+        return networks
 
     @field_validator("database_url")
     @classmethod

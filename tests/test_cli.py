@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from flask import Flask
 
-from app import create_services
+from app import create_runner, create_services
 from app.cli import command_line
 from app.services import Services
 from app.settings import Settings
@@ -71,7 +71,7 @@ class Within(Shell):
 
         none = {name: None for name in os.environ if name.startswith("TOKENSERVER_")}
         with contextlib.chdir(self.home):
-            done = CliRunner().invoke(command_line(connect), command, env={**none, **environment})
+            done = CliRunner().invoke(command_line(connect, create_runner), command, env={**none, **environment})
         for services in made:
             services.store.engine.dispose()
         if done.exception is not None and not isinstance(done.exception, SystemExit):
@@ -395,3 +395,15 @@ def test_help_is_there_for_everything(within):
     told = within.ok("--help")
     for command in ("serve", "migrate", "bootstrap", "keys", "audit", "config"):
         assert command in told
+
+
+# --- the work of the clock ---
+
+
+def test_without_a_server_nobody_does_the_work_of_the_clock(within):
+    within.ok("bootstrap", "--json")
+    assert "No process does them." in within.ok("jobs", "list")
+
+
+def test_the_work_of_the_clock_needs_an_installation(fresh):
+    assert "no installation here" in fresh.refused(2, "jobs", "run")

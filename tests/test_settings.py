@@ -67,6 +67,8 @@ def test_every_setting_is_read_from_its_variable():
         "audit_retention_days": "400",
         "log_level": "DEBUG",
         "token_log_sample": "0.5",
+        "webhook_allowed_networks": "10.0.0.0/8, fd00::/8",
+        "webhook_plain_http": "true",
     }
     assert set(given_) == set(Settings.model_fields)
     settings = read(**given_)
@@ -81,6 +83,7 @@ def test_every_setting_is_read_from_its_variable():
     }
     assert settings.redis_url == "rediss://:password@redis:6380/1"
     assert (settings.home, settings.token_log_sample) == (Path("/srv/tokenserver"), 0.5)
+    assert (settings.webhook_allowed_networks, settings.webhook_plain_http) == (("10.0.0.0/8", "fd00::/8"), True)
 
 
 def test_a_file_may_hold_the_value(tmp_path):
@@ -167,6 +170,8 @@ def test_every_fault_is_told_at_once(tmp_path):
         workers="x",
         log_level="LOUD",
         token_log_sample="1.1",
+        webhook_allowed_networks="10.0.0.1/8",
+        webhook_plain_http="perhaps",
     )
     named = {line.partition(":")[0] for line in told}
     assert named == {
@@ -174,6 +179,7 @@ def test_every_fault_is_told_at_once(tmp_path):
         for name in (
             *("ISSUER", "DATABASE_URL", "PEPPER", "KEK_FILE", "SIGNING_ALG", "TOKEN_LIFETIME", "TRUSTED_PROXIES"),
             *("RATE_LIMITS", "REDIS_URL", "PORT", "WORKERS", "LOG_LEVEL", "TOKEN_LOG_SAMPLE"),
+            *("WEBHOOK_ALLOWED_NETWORKS", "WEBHOOK_PLAIN_HTTP"),
         )
     }
     assert all(re.search(r": \S", line) for line in told)

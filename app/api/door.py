@@ -28,6 +28,7 @@ from app.api.roles import RoleOperations
 from app.api.selecting import FILTERS, read_selection
 from app.api.subjects import ELSEWHERE, NOWHERE, SUBJECTS
 from app.api.table import operations
+from app.api.webhooks import WebhookOperations
 from app.http import address_of, request_id_of, respond
 from app.services.admission import Admission, Wanted
 from app.services.audit import Caller
@@ -38,6 +39,7 @@ from app.services.credentials import Credentials
 from app.services.idempotency import Idempotency
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.webhooks import Webhooks
 from app.settings import Settings
 from tokenserver.clock import Clock, utc_now
 from tokenserver.domain.client_ip import TrustedProxies
@@ -54,6 +56,7 @@ class AdminApi:
         organizations: Organizations,
         operators: Operators,
         audit_trail: AuditTrail,
+        webhooks: Webhooks,
         admission: Admission,
         idempotency: Idempotency,
         settings: Settings,
@@ -70,6 +73,7 @@ class AdminApi:
             of_organizations=OrganizationOperations(organizations, settings),
             of_operators=OperatorOperations(operators, settings),
             of_audit_events=AuditEventOperations(audit_trail, settings),
+            of_webhooks=WebhookOperations(webhooks, settings, clock),
         )
         self._issuer = settings.issuer
 

@@ -36,4 +36,6 @@ SUBJECTS: Mapping[str, Subject] = {
     "project_id": Subject("prj_[0-9A-Za-z]{16}", "There is no project with this ID."),
     "operator_id": Subject("op_[0-9A-Za-z]{16}", "There is no operator with this ID."),
     "role_id": Subject("role_[0-9A-Za-z]{16}", "There is no role with this ID."),
+    "webhook_id": Subject("wh_[0-9A-Za-z]{16}", "There is no webhook with this ID."),
+    "delivery_id": Subject("dlv_[0-9A-Za-z]{16}", "There is no delivery with this ID, or no longer."),
 }

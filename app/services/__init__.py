@@ -9,7 +9,9 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.clockwork import Clockwork
 from app.services.credentials import Credentials
+from app.services.deliveries import Deliveries
 from app.services.feed import Feed
 from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
@@ -17,6 +19,8 @@ from app.services.installation import Installation
 from app.services.keys import SigningKeys
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.posting import Poster
+from app.services.webhooks import Webhooks
 from app.store import Store
 from app.store.high_water import HighWater
 from tokenserver.domain.secret import Pepper
@@ -41,3 +45,7 @@ class Services:
     audit_upkeep: AuditUpkeep
     idempotency: Idempotency
     github_keys: GithubKeys
+    clockwork: Clockwork
+    webhooks: Webhooks
+    deliveries: Deliveries
+    poster: Poster

@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import AuditChainRow, AuditEventRow
+from app.store.telling import tell_of
 from tokenserver.domain.audit import Entry, Head, chained
 
 CHANGES = "changes"
@@ -22,7 +23,7 @@ class AuditLog:
         self._session = session
 
     def append(self, *entries: Entry) -> None:
-        """Write `entries` as the next lines of the chain of changes."""
+        """Write `entries` as the next lines of the chain of changes, and owe them to the webhooks that listen."""
         row = self._session.scalars(select(AuditChainRow).where(AuditChainRow.chain == CHANGES).with_for_update()).one()
         head = Head(row.chain, row.seq, row.hash)
         rows: list[dict[str, object]] = []
@@ -40,6 +41,7 @@ class AuditLog:
                 }
             )
         self._session.execute(insert(AuditEventRow), rows)
+        tell_of(self._session, entries)
         self._session.execute(
             update(AuditChainRow)
             .where(AuditChainRow.chain == CHANGES)

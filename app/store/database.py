@@ -36,13 +36,16 @@ from app.store.audit_record import AuditRecord
 from app.store.audit_search import AuditSearch
 from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
+from app.store.deliveries import DeliveryStore
 from app.store.feed import FeedStore
 from app.store.idempotency import IdempotencyStore
+from app.store.leases import LeaseStore
 from app.store.models import AuditChainRow, Base
 from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
 from app.store.outbox import Outbox
 from app.store.signing_keys import SigningKeyStore
+from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
 from tokenserver.errors import Unavailable
 
@@ -112,6 +115,9 @@ class Transaction:
         self.audit_search = AuditSearch(session)
         self.outbox = Outbox(session)
         self.idempotency = IdempotencyStore(session)
+        self.leases = LeaseStore(session)
+        self.webhooks = WebhookStore(session)
+        self.deliveries = DeliveryStore(session)
 
 
 class Store:

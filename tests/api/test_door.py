@@ -10,6 +10,7 @@ import pytest
 from app.services.audit import Caller
 from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import Draft
+from app.services.webhooks import WebhookDraft
 from tests.support.server import ALL_SCOPES, serving
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.operators import Membership, OperatorRole
@@ -34,6 +35,8 @@ BODIES = {
     "changeProject": {"description": "x"},
     "addOperator": {"email": "x@example.com", "role": "member"},
     "changeOperator": {"name": "x"},
+    "createWebhook": {"url": "https://hooks.example.com", "events": ["*"]},
+    "changeWebhook": {"description": "x"},
 }
 NOBODYS = {
     "client_id": "tsc_" + "0" * 22,
@@ -42,6 +45,8 @@ NOBODYS = {
     "organization_id": "org_" + "0" * 16,
     "project_id": "prj_" + "0" * 16,
     "operator_id": "op_" + "0" * 16,
+    "webhook_id": "wh_" + "0" * 16,
+    "delivery_id": "dlv_" + "0" * 16,
 }
 PLATFORM = {"organizations:read", "organizations:write"}
 
@@ -259,6 +264,7 @@ def neighbour(api):
     member, _ = services.operators.add(
         caller, "theirs@example.com", "", Membership("", OperatorRole.MEMBER), platform_admin=False
     )
+    webhook = services.webhooks.create(caller, WebhookDraft("https://theirs.example.com", "", ("*",))).webhook
     return {
         "client_id": made.view.credential.client_id,
         "api_id": theirs.id,
@@ -266,6 +272,8 @@ def neighbour(api):
         "organization_id": NEIGHBOUR,
         "project_id": project.id,
         "operator_id": member.id,
+        "webhook_id": webhook.id,
+        "delivery_id": services.webhooks.test(caller, webhook.id).delivery.id,
     }
 
 
@@ -308,7 +316,7 @@ def test_a_platform_admin_acts_in_another_organization(api, neighbour):
 
 
 def test_lists_hold_nothing_of_another_organization(api, neighbour, stranger):
-    for path in ("credentials", "apis", "roles", "organizations", "projects", "operators"):
+    for path in ("credentials", "apis", "roles", "organizations", "projects", "operators", "webhooks"):
         text = api.call("GET", f"/v1/{path}", token=stranger).text
         assert not [found for found in neighbour.values() if found in text]
 

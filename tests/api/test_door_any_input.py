@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.api import inputs
+from app.api.webhook_bodies import WebhookCreation
 from tests.support.contract import REPORTS
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,7 @@ MODELS = (
     inputs.OperatorCreation,
     inputs.BulkChange,
     inputs.BulkFilter,
+    WebhookCreation,
 )
 MEMBERS = sorted({name for model in MODELS for name in model.model_fields} | {"audience"})
 SENSIBLE = [
@@ -45,6 +47,8 @@ SENSIBLE = [
     "read",
     "192.0.2.0/24",
     "2099-01-01T00:00:00Z",
+    "https://hooks.example.com/x",
+    "credential.*",
 ]
 ODD = [
     "\0",
@@ -94,6 +98,11 @@ OPERATIONS = [
     ("PATCH", "/v1/projects/{project_id}"),
     ("POST", "/v1/operators"),
     ("PATCH", "/v1/operators/{operator_id}"),
+    ("POST", "/v1/webhooks"),
+    ("PATCH", "/v1/webhooks/{webhook_id}"),
+    ("POST", "/v1/webhooks/{webhook_id}/rotate-secret"),
+    ("POST", "/v1/webhooks/{webhook_id}/test"),
+    ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"),
 ]
 
 
@@ -110,6 +119,7 @@ def test_every_operation_with_a_body_is_here(contract):
 @pytest.fixture(scope="module")
 def fill(refusing):
     """Paths of things that exist. What a test changes here, no test minds."""
+    webhook = refusing.ok("POST", "/v1/webhooks", {"url": "https://hooks.example.com", "events": ["role.*"]})
     subjects = {
         "client_id": refusing.credential()["client_id"],
         "api_id": refusing.only_api()["id"],
@@ -117,6 +127,8 @@ def fill(refusing):
         "organization_id": refusing.ok("POST", "/v1/organizations", {"name": "Another"})["id"],
         "project_id": refusing.ok("POST", "/v1/projects", {"name": "a_project"})["id"],
         "operator_id": refusing.ok("POST", "/v1/operators", {"email": "x@example.com", "role": "member"})["id"],
+        "webhook_id": webhook["id"],
+        "delivery_id": refusing.ok("POST", f"/v1/webhooks/{webhook['id']}/test")["id"],
     }
     return lambda path: path.format(**subjects)
 

@@ -118,6 +118,11 @@ def test_every_example_of_a_request_is_taken(stocked):
         stocked.ok("POST", path + action, examples[name])
     stocked.ok("PATCH", f"/v1/apis/{api['id']}", examples["changeApi"], if_match="*")
     stocked.ok("PATCH", f"/v1/roles/{role['id']}", examples["changeRole"], if_match="*")
+    webhook = f"/v1/webhooks/{stocked.ok('POST', '/v1/webhooks', examples['createWebhook'])['id']}"
+    stocked.ok("PATCH", webhook, examples["changeWebhook"], if_match="*")
+    stocked.ok("POST", f"{webhook}/rotate-secret", examples["rotateWebhookSecret"])
+    delivery = stocked.ok("POST", f"{webhook}/test", examples["testWebhook"])
+    stocked.ok("POST", f"{webhook}/deliveries/{delivery['id']}/redeliver", examples["redeliver"])
 
 
 def test_no_secret_in_an_example_passes_for_one(contract):

@@ -1,4 +1,4 @@
-"""Promise 8: kill -9 at any moment loses no change that was confirmed. (Of webhooks: when there are any.)"""
+"""Promise 8, first half: kill -9 at any moment loses no change that was confirmed."""
 
 from __future__ import annotations
 

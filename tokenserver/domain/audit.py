@@ -64,6 +64,11 @@ class Event(StrEnum):
     SIGNING_KEY_ROTATED = "signing_key:rotated"
     TOKEN_ISSUED = "token:issued"
     TOKEN_REFUSED = "token:refused"
+    WEBHOOK_CREATED = "webhook:created"
+    WEBHOOK_DELETED = "webhook:deleted"
+    WEBHOOK_DISABLED = "webhook:disabled"
+    WEBHOOK_SECRET_ROTATED = "webhook:secret_rotated"
+    WEBHOOK_UPDATED = "webhook:updated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from app.api.operation import Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
 from app.api.roles import RoleOperations
-from app.api.table import apis, audit_events, bulk, credentials, operators, organizations, roles
+from app.api.table import apis, audit_events, bulk, credentials, operators, organizations, roles, webhooks
+from app.api.webhooks import WebhookOperations
 
 
 def operations(
@@ -25,6 +26,7 @@ def operations(
     of_organizations: OrganizationOperations,
     of_operators: OperatorOperations,
     of_audit_events: AuditEventOperations,
+    of_webhooks: WebhookOperations,
 ) -> tuple[Operation, ...]:
     return (
         *credentials.rows(of_credentials),
@@ -34,4 +36,5 @@ def operations(
         *organizations.rows(of_organizations),
         *operators.rows(of_operators),
         *audit_events.rows(of_audit_events),
+        *webhooks.rows(of_webhooks),
     )
