@@ -10,6 +10,7 @@ from app.api import AdminApi
 from app.entrance import Entrance
 from app.http import install
 from app.jobs import Runner
+from app.jobs.upkeep import upkeep
 from app.jobs.webhooks import WebhookJobs
 from app.limiting import Limiting
 from app.oauth.feed import GenerationFeed
@@ -98,7 +99,8 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
 def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
     """The work of the clock. `python -m app serve` runs it in each worker, `python -m app jobs run` by itself."""
     webhooks = WebhookJobs(services.deliveries, services.poster, clock)
-    runner = Runner(webhooks.jobs(), services.clockwork, clock)
+    jobs = (*webhooks.jobs(), *upkeep(services.audit_upkeep, services.idempotency))
+    runner = Runner(jobs, services.clockwork, clock)
     webhooks.on_return = partial(runner.wake, "webhooks")
     return runner
 

@@ -67,6 +67,16 @@ def an_operator(api: Api) -> Ids:
     return {"operator_id": api.ok("POST", "/v1/operators", {"email": "o@example.com", "role": "member"})["id"]}
 
 
+def a_webhook(api: Api) -> Ids:
+    body = {"url": "https://hooks.example.com/x", "events": ["role.*"]}
+    return {"webhook_id": api.ok("POST", "/v1/webhooks", body)["id"]}
+
+
+def a_delivery(api: Api) -> Ids:
+    ids = a_webhook(api)
+    return {**ids, "delivery_id": api.ok("POST", f"/v1/webhooks/{ids['webhook_id']}/test")["id"]}
+
+
 def nothing(_: Api) -> Ids:
     return {}
 
@@ -121,6 +131,14 @@ DEEDS = {
     ],
     "changeOperator": [Deed(an_operator, (Event.OPERATOR_UPDATED,), {"role": "auditor"})],
     "removeOperator": [Deed(an_operator, (Event.OPERATOR_REMOVED,), detail=())],
+    "createWebhook": [
+        Deed(nothing, (Event.WEBHOOK_CREATED,), {"url": "https://h.example.com/", "events": ["role.*"]}, detail=())
+    ],
+    "changeWebhook": [Deed(a_webhook, (Event.WEBHOOK_UPDATED,), {"description": "other"})],
+    "deleteWebhook": [Deed(a_webhook, (Event.WEBHOOK_DELETED,), detail=())],
+    "rotateWebhookSecret": [Deed(a_webhook, (Event.WEBHOOK_SECRET_ROTATED,), detail=())],
+    "testWebhook": [Deed(a_webhook, ())],
+    "redeliver": [Deed(a_delivery, ())],
     "createApi": [Deed(nothing, (Event.API_CREATED,), {"audience": "https://new.example.com", "name": "n"}, detail=())],
     "changeApi": [Deed(an_api, (Event.API_UPDATED,), {"name": "other"}, detail=())],
     "deleteApi": [Deed(an_api, (Event.API_DELETED,), detail=())],
@@ -197,7 +215,7 @@ def test_an_operation_that_is_refused_changes_nothing_and_says_only_that_it_was_
 
 
 def test_reading_leaves_no_line(stocked):
-    made = (a_credential, an_api, a_role, an_organization, a_project, an_operator)
+    made = (a_credential, an_api, a_role, an_organization, a_project, an_operator, a_webhook)
     ids = {name: found for make in made for name, found in make(stocked).items()}
     before = len(lines(stocked))
     for operation in door_of(stocked.server).table:

@@ -1,0 +1,23 @@
+"""What else does the clock do? Upkeep that nobody waits for: the audit log's checkpoints, and what may be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.jobs.job import Job
+from app.services.audit_upkeep import AuditUpkeep
+from app.services.idempotency import Idempotency
+from tokenserver.clock import HOUR, MINUTE
+
+AT_ONCE = 500
+
+
+def upkeep(audit: AuditUpkeep, idempotency: Idempotency) -> Sequence[Job]:
+    def forget_answers(now: float) -> bool:
+        return idempotency.prune(now, AT_ONCE) == AT_ONCE
+
+    return (
+        Job("audit-checkpoints", MINUTE, audit.checkpoint_if_due),
+        Job("audit-pruning", HOUR, audit.prune),
+        Job("idempotency-pruning", HOUR, forget_answers),
+    )
