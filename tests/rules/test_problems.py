@@ -12,14 +12,15 @@ import tokenserver
 from tokenserver.errors import TokenServerError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "problems.md").read_text(encoding="utf-8")
-PROGRAMS = {"app.__main__", "app.worker", "app.wsgi"}  # these start something
+NOT_ALONE = {"app.__main__", "app.worker", "app.wsgi", "tokenserver.resource.rest_framework"}
+"""These start something, or want something that was started."""
 OF_CALLERS = ("tokenserver.client", "tokenserver.cli")  # what these raise is no answer of the server's
 
 
 def import_all() -> None:
     for package in (app, tokenserver):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name not in PROGRAMS and not module.name.startswith(("app.store.migrations", *OF_CALLERS)):
+            if module.name not in NOT_ALONE and not module.name.startswith(("app.store.migrations", *OF_CALLERS)):
                 importlib.import_module(module.name)
 
 
