@@ -10,9 +10,12 @@ from app.api import AdminApi
 from app.entrance import Entrance
 from app.http import install
 from app.jobs import Runner
+from app.jobs.notices import notices_job
+from app.jobs.rotation import rotation_job
 from app.jobs.upkeep import upkeep
 from app.jobs.webhooks import WebhookJobs
 from app.limiting import Limiting
+from app.oauth.claim import RotationClaim
 from app.oauth.feed import GenerationFeed
 from app.oauth.leaked import Leaked
 from app.oauth.metadata import Metadata
@@ -24,6 +27,7 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.claiming import Claiming
 from app.services.clockwork import Clockwork
 from app.services.counts import Tell
 from app.services.credentials import Credentials
@@ -37,10 +41,12 @@ from app.services.keys import SigningKeys
 from app.services.leaks import Leaks
 from app.services.limits import Limits
 from app.services.networks import Networks
+from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.posting import Poster
 from app.services.readiness import Readiness
+from app.services.rotations import Rotations
 from app.services.webhooks import Webhooks
 from app.settings import Settings
 from app.store import Store
@@ -93,13 +99,21 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         webhooks=Webhooks(store, sealer, settings, clock),
         deliveries=Deliveries(store, sealer),
         poster=Poster(Reach.parse(settings.webhook_allowed_networks), plain_http=settings.webhook_plain_http),
+        rotations=Rotations(store, feed, sealer, peppers[0], settings),
+        claiming=Claiming(store, sealer, peppers, clock),
+        notices=Notices(store),
     )
 
 
 def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
     """The work of the clock. `python -m app serve` runs it in each worker, `python -m app jobs run` by itself."""
     webhooks = WebhookJobs(services.deliveries, services.poster, clock)
-    jobs = (*webhooks.jobs(), *upkeep(services.audit_upkeep, services.idempotency))
+    jobs = (
+        *webhooks.jobs(),
+        *upkeep(services.audit_upkeep, services.idempotency),
+        rotation_job(services.rotations),
+        notices_job(services.notices),
+    )
     runner = Runner(jobs, services.clockwork, clock)
     webhooks.on_return = partial(runner.wake, "webhooks")
     return runner
@@ -158,6 +172,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
             settings=settings,
             clock=clock,
         ),
+        RotationClaim(services.claiming, settings),
         Probes(Readiness(services.feed, services.keys)),
         token_endpoint,
     )

@@ -102,6 +102,7 @@ class CredentialOperations:
                 token_lifetime=given.get("token_lifetime", self._token_lifetime),
                 expires_at=asked.expires_at if "expires_at" in given else a_year_after(self._clock()),
             ),
+            schedule=None if asked.rotation_schedule is None else asked.rotation_schedule.value(),
         )
 
 
@@ -113,6 +114,9 @@ def changed(credential: Credential, change: CredentialChange) -> Credential:
         terms["roles"] = frozenset(change.roles)
     if "grants" in given:
         terms["grants"] = tuple(grant.value() for grant in change.grants)
+    if "rotation_schedule" in given:
+        schedule = change.rotation_schedule
+        credential = replace(credential, schedule=None if schedule is None else schedule.value())
     names: dict[str, Any] = {n: given[n] for n in ("name", "description", "project", "environment") if n in given}
     return replace(credential, **names, restrictions=replace(credential.restrictions, **terms))
 
@@ -139,6 +143,7 @@ def credential_shown(view: CredentialView) -> outputs.Credential:
         owner=credential.owner_id,
         secrets=_secrets(view),
         rotation=_rotation(view),
+        rotation_schedule=_schedule(view),
         created_at=moment_text(credential.created_at),
         created_by=credential.created_by,
         disabled_at=rfc3339(credential.disabled_at),
@@ -192,8 +197,18 @@ def _state(view: CredentialView, secret: CredentialSecret) -> SecretState:
 def _rotation(view: CredentialView) -> outputs.OpenRotation | None:
     credential, now = view.credential, view.now
     old, new = credential.secret_in(SecretState.RETIRING, now), credential.secret_in(SecretState.CURRENT, now)
-    if credential.status(now) in _FINAL or old is None or new is None or old.expires_at is None:
+    if credential.status(now) in _FINAL or old is None or new is None:
         return None
-    return outputs.OpenRotation(
-        grace_expires_at=moment_text(old.expires_at), old_secret_id=old.id, new_secret_id=new.id
+    return outputs.OpenRotation(grace_expires_at=rfc3339(old.expires_at), old_secret_id=old.id, new_secret_id=new.id)
+
+
+def _schedule(view: CredentialView) -> outputs.RotationSchedule | None:
+    schedule = view.credential.schedule
+    if schedule is None or view.credential.status(view.now) in _FINAL:
+        return None
+    return outputs.RotationSchedule(
+        interval_days=schedule.interval_days,
+        grace_seconds=schedule.grace_seconds,
+        on_unclaimed=schedule.on_unclaimed,
+        next_at=rfc3339(view.credential.rotate_at),
     )

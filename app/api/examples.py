@@ -40,6 +40,12 @@ CREDENTIAL: Example = {
     "owner": None,
     "secrets": [_LIVE_SECRET],
     "rotation": None,
+    "rotation_schedule": {
+        "interval_days": 90,
+        "grace_seconds": 1209600,
+        "on_unclaimed": "extend",
+        "next_at": "2027-02-19T06:12:41Z",
+    },
     "created_at": "2026-11-21T09:30:00Z",
     "created_by": "credential:tsc_0aZ3kP8sVxN1qLrWmYbT5c",
     "disabled_at": None,
@@ -58,6 +64,7 @@ CREDENTIAL_CREATION: Example = {
     "allowed_ips": "192.0.2.1 - 192.0.3.254, 2001:db8::/32",
     "token_lifetime": 900,
     "expires_at": "2027-11-21T00:00:00Z",
+    "rotation_schedule": {"interval_days": 90, "grace_seconds": 1209600, "on_unclaimed": "extend"},
 }
 
 _UNUSED: Example = {"last_used_at": None, "last_used_from": None}
@@ -137,6 +144,7 @@ REVOCATION: Example = {"reason": "The archive has moved."}
 REVOKED: Example = {
     **CREDENTIAL,
     "status": "revoked",
+    "rotation_schedule": None,
     "generation": 2,
     "floor": 2,
     "secrets": [{**_LIVE_SECRET, "state": "ended"}],

@@ -23,8 +23,8 @@ from pydantic_core import PydanticCustomError
 from tokenserver.clock import DAY, rfc3339
 from tokenserver.domain.allowed_ips import AllowedIPs, InvalidAllowedIPs
 from tokenserver.domain.catalogue import LONGEST_AUDIENCE, LONGEST_NAME, is_audience, is_name
-from tokenserver.domain.credential import LONGEST_GRACE
 from tokenserver.domain.restrictions import LONGEST_LIFETIME, SHORTEST_LIFETIME
+from tokenserver.domain.schedule import LONGEST_GRACE
 
 LONGEST_DESCRIPTION = 1000
 LONGEST_REASON = 500

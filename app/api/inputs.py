@@ -36,10 +36,12 @@ from app.api.fields import (
     short,
 )
 from app.services.bulk import MOST_AT_ONCE, Action
+from tokenserver.clock import DAY
 from tokenserver.domain import restrictions
 from tokenserver.domain.catalogue import Kind
 from tokenserver.domain.credential import Status
 from tokenserver.domain.restrictions import Access
+from tokenserver.domain.schedule import LONGEST_INTERVAL_DAYS, OnUnclaimed, RotationSchedule, usual_grace
 from tokenserver.domain.selection import Selection
 
 ABSENT: Any = None
@@ -96,6 +98,35 @@ Grants = Annotated[
 ]
 
 
+class ScheduleInput(Input):
+    """A new secret every so often, for the app to claim; what works is not ended before the new one is in use."""
+
+    interval_days: Annotated[int, Field(ge=1, le=LONGEST_INTERVAL_DAYS)]
+    """Days from one rotation to the next. Each is a little earlier, so that not all come due at once."""
+    grace_seconds: Grace = ABSENT
+    """How long the app has to claim the new secret, and to leave the old one once it uses the new one: 1 second to 30
+    days, and shorter than the interval. Missing: 14 days, or half of an interval for which that is too long."""
+    on_unclaimed: Annotated[OnUnclaimed, Field(strict=False)] = OnUnclaimed.EXTEND
+    """When nobody has claimed it by then: wait once more as long, or withdraw it. The old secret goes on either way."""
+
+    def value(self) -> RotationSchedule:
+        grace = usual_grace(self.interval_days) if self.grace_seconds is ABSENT else self.grace_seconds
+        return RotationSchedule(self.interval_days, grace, self.on_unclaimed)
+
+
+def _grace_within_interval(schedule: ScheduleInput | None) -> ScheduleInput | None:
+    if (
+        schedule is not None
+        and schedule.grace_seconds is not ABSENT
+        and schedule.grace_seconds >= schedule.interval_days * DAY
+    ):
+        raise refused("The grace period must be shorter than the interval: lessen grace_seconds.")
+    return schedule
+
+
+Schedule = Annotated[ScheduleInput | None, AfterValidator(_grace_within_interval)]
+
+
 class CredentialCreation(Input):
     name: Name
     """What people know it by: 1 to 100 characters."""
@@ -111,7 +142,8 @@ class CredentialCreation(Input):
     """Seconds that its tokens live. Missing: the server's setting, 900 unless it was changed."""
     expires_at: Moment | None = ABSENT
     """When it ends for good. Missing: 12 months from now; null: never."""
-
+    rotation_schedule: Schedule = None
+    """When its secret rotates by itself. Null or missing: never."""
     project: ProjectName | None = None
     """The name of a project; its tokens carry it."""
     environment: Environment | None = None
@@ -138,6 +170,8 @@ class CredentialChange(Input):
     project: ProjectName | None = ABSENT
     """Moving to another project or environment ends the tokens that are out."""
     environment: Environment | None = ABSENT
+    rotation_schedule: Schedule = ABSENT
+    """Replaces the schedule; disturbs no token. Null: none, and a secret that nobody has claimed is withdrawn."""
 
 
 class Rotation(Input):

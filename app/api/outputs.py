@@ -15,6 +15,7 @@ from tokenserver.domain.catalogue import Kind
 from tokenserver.domain.credential import SecretState, Status
 from tokenserver.domain.operators import OperatorRole
 from tokenserver.domain.restrictions import Access
+from tokenserver.domain.schedule import OnUnclaimed
 
 
 def _open(schema: dict[str, Any]) -> None:
@@ -56,9 +57,19 @@ class Secret(Output):
 class OpenRotation(Output):
     """Two secrets work until `grace_expires_at`."""
 
-    grace_expires_at: MomentText
+    grace_expires_at: MomentText | None
+    """Null: the grace period begins when the new secret, which was claimed, is first used."""
     old_secret_id: str
     new_secret_id: str
+
+
+class RotationSchedule(Output):
+    interval_days: int
+    grace_seconds: int
+    on_unclaimed: OnUnclaimed
+    next_at: MomentText | None
+    """When its secret rotates next, unless it is disabled then. Null: while a new secret waits or was claimed, until it
+    is in use."""
 
 
 class Credential(Output):
@@ -84,6 +95,7 @@ class Credential(Output):
     secrets: list[Secret]
     """Every secret it ever had, newest first."""
     rotation: OpenRotation | None
+    rotation_schedule: RotationSchedule | None
     created_at: MomentText
     created_by: str
     disabled_at: MomentText | None

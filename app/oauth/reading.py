@@ -73,9 +73,7 @@ def token_request(
     environ: Mapping[str, Any], form: Mapping[str, list[str]], address: str, request_id: str
 ) -> TokenRequest:
     """Everything the service needs, as values; raises Refused, never KeyError."""
-    for name, values in form.items():
-        if len(values) > 1 and name != "resource":
-            raise InvalidRequest("A parameter is repeated.")
+    _refuse_repeated(form)
     grant_type = _single(form, "grant_type")
     if grant_type is None:
         raise InvalidRequest("The parameter grant_type is missing.")
@@ -83,6 +81,19 @@ def token_request(
         raise UnsupportedGrantType
     client_id, secret = _credentials(environ.get("HTTP_AUTHORIZATION"), form)
     return TokenRequest(client_id, Secret(secret), _scopes(form), _resource(form), address, request_id)
+
+
+def authentication(environ: Mapping[str, Any], form: Mapping[str, list[str]]) -> tuple[str, Secret]:
+    """Who wants to be proven, where nothing else is asked for."""
+    _refuse_repeated(form)
+    client_id, secret = _credentials(environ.get("HTTP_AUTHORIZATION"), form)
+    return client_id, Secret(secret)
+
+
+def _refuse_repeated(form: Mapping[str, list[str]]) -> None:
+    for name, values in form.items():
+        if len(values) > 1 and name != "resource":
+            raise InvalidRequest("A parameter is repeated.")
 
 
 def _body(environ: Mapping[str, Any]) -> bytes:

@@ -167,8 +167,16 @@ class _Server(AuthorizationServer):
 
     def generate_token(self, grant_type: str, client: Any, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ARG002
         token: IssuedToken = client.token
-        answer = {"access_token": token.access_token, "token_type": "Bearer", "expires_in": token.expires_in}
-        return {**answer, "scope": token.scope} if token.scope else answer
+        answer: dict[str, Any] = {
+            "access_token": token.access_token,
+            "token_type": "Bearer",
+            "expires_in": token.expires_in,
+        }
+        if token.scope:
+            answer["scope"] = token.scope
+        if token.rotation_waits:
+            answer["rotation"] = "waiting"
+        return answer
 
     def save_token(self, token: Any, request: Any) -> None:
         """No row per token."""

@@ -9,6 +9,7 @@ from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.claiming import Claiming
 from app.services.clockwork import Clockwork
 from app.services.credentials import Credentials
 from app.services.deliveries import Deliveries
@@ -17,9 +18,11 @@ from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
 from app.services.installation import Installation
 from app.services.keys import SigningKeys
+from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.posting import Poster
+from app.services.rotations import Rotations
 from app.services.webhooks import Webhooks
 from app.store import Store
 from app.store.high_water import HighWater
@@ -49,3 +52,6 @@ class Services:
     webhooks: Webhooks
     deliveries: Deliveries
     poster: Poster
+    rotations: Rotations
+    claiming: Claiming
+    notices: Notices

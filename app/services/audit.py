@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import Credential
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import AllowedIPs
+from tokenserver.domain.schedule import RotationSchedule
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED, AccessClaims
 
 STRANGER = "stranger"
@@ -87,8 +88,14 @@ def _shown(credential: Credential, now: float) -> dict[str, Any]:
         "generation": generation.current,
         "floor": generation.floor_at(now),
         "grace_expires_at": rfc3339(generation.next_floor_at) if generation.in_grace(now) else None,
+        "rotation_schedule": schedule_shown(credential.schedule),
+        "rotates_at": rfc3339(credential.rotate_at),
         "secrets": [[secret.id, secret.state_at(now).value] for secret in credential.secrets],
     }
+
+
+def schedule_shown(schedule: RotationSchedule | None) -> dict[str, Any] | None:
+    return None if schedule is None else asdict(schedule)
 
 
 def _ranges_shown(allowed: AllowedIPs | None) -> object:

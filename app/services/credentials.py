@@ -10,23 +10,25 @@ API must hold those scopes as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from app.services.audit import Caller, changes
+from app.services.audit import Caller, changes, schedule_shown
 from app.services.feed import Feed
 from app.services.ids import new_id
 from app.services.standing import changing
 from app.store import Store, Transaction
 from app.store.credentials import SecretHistory
 from tokenserver.clock import DAY, Clock
-from tokenserver.domain.audit import Event
+from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.organizations import Policy
 from tokenserver.domain.restrictions import Access, Restrictions
+from tokenserver.domain.rotation import rescheduled
+from tokenserver.domain.schedule import RotationSchedule
 from tokenserver.domain.secret import Pepper, Secret, digest, fingerprint, hint, new_client_id, new_secret
 from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import Conflict, Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
@@ -90,6 +92,7 @@ class Draft:
     project: str | None = None
     environment: str | None = None
     owner_id: str | None = None
+    schedule: RotationSchedule | None = None
     expiry_is_ours: bool = False
     """Whether nobody asked for this expiry, so that the organization's cap may bring it forward."""
 
@@ -131,9 +134,12 @@ class Credentials:
             environment=draft.environment,
             owner_id=owner_id,
         )
-        tx.credentials.add(credential)
         blank = replace(credential, name="", restrictions=Restrictions(token_lifetime=0), secrets=())
-        tx.audit.append(caller.did(Event.CREDENTIAL_CREATED, now, client_id, changed=changes(blank, credential, now)))
+        credential = rescheduled(credential, draft.schedule, now)
+        credential = replace(credential, version=1)
+        tx.credentials.add(credential)
+        created = caller.did(Event.CREDENTIAL_CREATED, now, client_id, changed=changes(blank, credential, now))
+        tx.audit.append(created, *_of_schedule(caller, blank, credential, now))
         return NewSecret(CredentialView(credential, [(kept, None)], now), secret, kept.id)
 
     def list(self, caller: Caller, selection: Selection, after: Place | None, limit: int) -> list[PlacedView]:
@@ -153,7 +159,7 @@ class Credentials:
     def update(
         self, caller: Caller, client_id: str, version: int | None, edit: Callable[[Credential], Credential]
     ) -> CredentialView:
-        """Apply `edit`, which sets name, description, place or restrictions; a narrowing ends what is out."""
+        """Apply `edit`, which sets name, description, place, restrictions or schedule; a narrowing ends what is out."""
 
         def transition(credential: Credential, tx: Transaction, now: float) -> Credential:
             wanted = edit(credential)
@@ -173,6 +179,7 @@ class Credentials:
             changed = credential.renamed(wanted.name, wanted.description)
             changed = changed.restricted(wanted.restrictions, catalogue, now)
             changed = changed.placed(wanted.project, wanted.environment, now)
+            changed = rescheduled(changed, wanted.schedule, now)
             return replace(changed, version=credential.version + 1) if changed != credential else credential
 
         return self._change(caller, client_id, Event.CREDENTIAL_UPDATED, transition, version)
@@ -299,6 +306,7 @@ def save_changes(
         seq = numbers.get(reference(after.client_id))
         more: dict[str, object] = {**detail} if seq is None else {**detail, "feed_seq": seq}
         lines.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **more))
+        lines.extend(_of_schedule(caller, before, after, now))
     tx.audit.append(*lines)
 
 
@@ -341,6 +349,14 @@ def _refuse_beyond_owner(tx: Transaction, caller: Caller, owner_id: str | None, 
     rights = tx.operators.rights(caller.organization_id, owner_id)
     if not rights.covers(terms, tx.catalogue.of(caller.organization_id)):
         raise InsufficientScope("A personal credential may hold no roles and scopes that its owner does not hold.")
+
+
+def _of_schedule(caller: Caller, before: Credential, after: Credential, now: float) -> Iterator[Entry]:
+    """A line of its own where the schedule changed."""
+    old, new = schedule_shown(before.schedule), schedule_shown(after.schedule)
+    if old != new:
+        changed = {"rotation_schedule": [old, new]}
+        yield caller.did(Event.SCHEDULE_CHANGED, now, after.client_id, changed=changed)
 
 
 def _refuse_taken_name(tx: Transaction, organization_id: str, name: str, now: float) -> None:

@@ -29,9 +29,10 @@ from app.store.issuing import GroupTransaction, IssuingStore, Known
 from tokenserver.clock import Clock, no_earlier
 from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.catalogue import Catalogue
-from tokenserver.domain.credential import CredentialSecret, SecretState
+from tokenserver.domain.credential import CredentialSecret
 from tokenserver.domain.grant import Asked, Permit, decide
 from tokenserver.domain.restrictions import Grant, Restrictions
+from tokenserver.domain.rotation import is_awaited
 from tokenserver.domain.secret import (
     Pepper,
     Secret,
@@ -69,6 +70,8 @@ class IssuedToken:
     access_token: str
     expires_in: int
     scope: str
+    rotation_waits: bool = False
+    """Whether a new secret waits for the app that has proven its old one."""
 
     def __repr__(self) -> str:
         return f"IssuedToken(expires_in={self.expires_in})"
@@ -153,7 +156,8 @@ class Issuing:
             work.renewed[secret.id] = renewed, pepper.id, fingerprint(asked.secret.reveal(), pepper)
         if known.last_use.get(secret.id) != permit.issued_at:
             work.uses[secret.id] = (permit.issued_at, asked.address)
-        return IssuedToken(text, permit.expires_at - permit.issued_at, claims["scope"])
+        waits = len(known.secrets) > 1 and is_awaited(secret, known.secrets, known.last_use)
+        return IssuedToken(text, permit.expires_at - permit.issued_at, claims["scope"], waits)
 
     def _authenticate(
         self, asked: TokenRequest, known: Known | None, now: float
@@ -167,7 +171,7 @@ class Issuing:
         proven = None
         for secret in known.secrets if known is not None else _DECOY:
             matches = is_secret_of(secret.digest, computed.get(secret.pepper_id, b""))
-            if matches and secret.state_at(now) is not SecretState.ENDED:
+            if matches and secret.works_at(now):
                 proven = secret
         if known is None or proven is None:
             raise InvalidClient(detail="not proven")

@@ -8,8 +8,11 @@ not look there (see `audit_search`).
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from typing import cast
+
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from app.store.models import AuditChainRow, AuditEventRow
 from app.store.telling import tell_of
@@ -24,8 +27,8 @@ class AuditLog:
 
     def append(self, *entries: Entry) -> None:
         """Write `entries` as the next lines of the chain of changes, and owe them to the webhooks that listen."""
-        row = self._session.scalars(select(AuditChainRow).where(AuditChainRow.chain == CHANGES).with_for_update()).one()
-        head = Head(row.chain, row.seq, row.hash)
+        connection = self._session.connection()
+        head = Head(*connection.execute(_HEAD).one())
         rows: list[dict[str, object]] = []
         for entry in entries:
             line = chained(entry, head)
@@ -40,12 +43,17 @@ class AuditLog:
                     "hash": head.hash,
                 }
             )
-        self._session.execute(insert(AuditEventRow), rows)
+        connection.execute(_ADD, rows)
         tell_of(self._session, entries)
-        self._session.execute(
-            update(AuditChainRow)
-            .where(AuditChainRow.chain == CHANGES)
-            .values(seq=head.seq, hash=head.hash)
-            .execution_options(synchronize_session=False)
-        )
-        self._session.expire(row)
+        connection.execute(_MOVE_HEAD, {"new_seq": head.seq, "new_hash": head.hash})
+        loaded = self._session.identity_map.get(identity_key(AuditChainRow, CHANGES))
+        if loaded is not None:
+            self._session.expire(loaded)
+
+
+_CHAINS = cast(Table, AuditChainRow.__table__)
+_HEAD = select(_CHAINS.c.chain, _CHAINS.c.seq, _CHAINS.c.hash).where(_CHAINS.c.chain == CHANGES).with_for_update()
+_ADD = insert(cast(Table, AuditEventRow.__table__))
+_MOVE_HEAD = (
+    update(_CHAINS).where(_CHAINS.c.chain == CHANGES).values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Table, and_, bindparam, func, not_, or_, select, update
+from sqlalchemy import Boolean, Table, and_, bindparam, case, delete, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow
-from app.store.rows import credential_columns, credential_from, name_key_of, secret_from, secret_row
+from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow, RotationRow
+from app.store.rows import credential_columns, credential_from, name_key_of, secret_columns, secret_from, secret_row
 from app.store.selection import ordered, place_of, selected
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.restrictions import AllowedIPs
@@ -150,17 +150,37 @@ class CredentialStore:
             if after.restrictions.allowed_ips != before.restrictions.allowed_ips:
                 self._remember_networks(after.restrictions.allowed_ips)
         swapped = self._session.connection().execute(
-            _SWAP, [{**_bound(credential_columns(after)), "was": before.version} for before, after in changed]
+            _SWAP, [{**_swapped(before, after), "was": before.version} for before, after in changed]
         )
         if swapped.rowcount != len(changed):
             raise PreconditionFailed
+        self._save_secrets(changed)
+        self._forget_secrets(changed)
+        self._session.flush()
+        self._session.expire_all()
+
+    def _save_secrets(self, changed: Sequence[tuple[Credential, Credential]]) -> None:
+        new: list[dict[str, object]] = []
+        moved: list[dict[str, object]] = []
         for before, after in changed:
             known = {secret.id: secret for secret in before.secrets}
             for secret in after.secrets:
-                if known.get(secret.id) != secret:
-                    self._session.merge(secret_row(secret, after))
-        self._session.flush()
-        self._session.expire_all()
+                if secret.id not in known:
+                    new.append(secret_columns(secret, after))
+                elif known[secret.id] != secret:
+                    moved.append(_bound(secret_columns(secret, after)))
+        if new:
+            self._session.connection().execute(_ADD_SECRET, new)
+        if moved:
+            self._session.connection().execute(_MOVE_SECRET, moved)
+
+    def _forget_secrets(self, changed: Sequence[tuple[Credential, Credential]]) -> None:
+        """A new secret is held, sealed, while its app has yet to use it, and not a moment longer."""
+        past = [before.client_id for before, after in changed if before.pending and not _same(before, after)]
+        if past:
+            self._session.execute(
+                delete(RotationRow).where(RotationRow.client_id.in_(past)).execution_options(synchronize_session=False)
+            )
 
     def are_hashed_under(self, pepper_ids: Iterable[str], now: float) -> bool:
         """Whether a secret that can still be used needs one of these peppers."""
@@ -180,11 +200,20 @@ class CredentialStore:
     def leap(self, by: int, now: float) -> None:
         """Bump every generation by `by` numbers, as `Generation.bumped` does; in one statement for each case."""
         row = CredentialRow
-        in_grace = and_(row.gen_next_floor_at.is_not(None), row.gen_next_floor_at > now)
+        not_over = or_(row.gen_next_floor_at.is_(None), row.gen_next_floor_at > now)
+        in_grace = and_(row.gen_next_floor > row.gen_floor, not_over)
         lifted = {row.gen_floor: row.gen_current + by, row.version: row.version + 1}
-        for case, current in ((in_grace, row.gen_current + by + 1), (not_(in_grace), row.gen_current + by)):
+        for those, current in ((in_grace, row.gen_current + by + 1), (not_(in_grace), row.gen_current + by)):
             values = {**lifted, row.gen_current: current, row.gen_next_floor: current}
-            self._session.execute(update(row).where(case).values(values).execution_options(synchronize_session=False))
+            self._session.execute(update(row).where(those).values(values).execution_options(synchronize_session=False))
+
+    def of(self, client_ids: Sequence[str]) -> dict[str, Credential]:
+        """Some of any organization's, by client ID, without the deleted ones: for the clock's work."""
+        rows = self._session.connection().execute(
+            select(_TABLE).where(_TABLE.c.client_id.in_(client_ids), _TABLE.c.deleted_at.is_(None))
+        )
+        found = self._values(cast("list[CredentialRow]", list(rows)))  # as good as one, and faster by far
+        return {credential.client_id: credential for credential in found}
 
     def secret_histories(self, credentials: Sequence[Credential]) -> dict[str, SecretHistory]:
         """By client ID, every secret there ever was, newest first, with its last use."""
@@ -222,11 +251,11 @@ class CredentialStore:
     def _values(self, rows: Sequence[CredentialRow]) -> list[Credential]:
         secrets: dict[str, list[CredentialSecret]] = {}
         for start in range(0, len(rows), _AT_ONCE):
-            live = select(CredentialSecretRow).where(
-                CredentialSecretRow.client_id.in_([row.client_id for row in rows[start : start + _AT_ONCE]]),
-                CredentialSecretRow.state != SecretState.ENDED.value,
+            live = select(_SECRETS).where(
+                _SECRETS.c.client_id.in_([row.client_id for row in rows[start : start + _AT_ONCE]]),
+                _SECRETS.c.state != SecretState.ENDED.value,
             )
-            for row in self._session.scalars(live):
+            for row in cast("Iterable[CredentialSecretRow]", self._session.connection().execute(live)):
                 secrets.setdefault(row.client_id, []).append(secret_from(row))
         return [credential_from(row, tuple(secrets.get(row.client_id, ())), self._networks_of) for row in rows]
 
@@ -243,11 +272,32 @@ class CredentialStore:
             self._session.flush()
 
 
+def _same(before: Credential, after: Credential) -> bool:
+    """Whether the same new secret is still pending."""
+    return before.pending is not None and after.pending is not None and before.pending.id == after.pending.id
+
+
+def _swapped(before: Credential, after: Credential) -> dict[str, object]:
+    """Every column; that by which names are compared stays as it is while name and life do: somebody else may have
+    been given the name since.
+    """
+    columns = credential_columns(after)
+    keeps = name_key_of(before) == columns["name_key"]
+    return {"keeps_name_key": keeps, **_bound(columns)}
+
+
 def _bound(columns: dict[str, object]) -> dict[str, object]:
     return {f"new_{name}": value for name, value in columns.items()}
 
 
 _TABLE = cast(Table, CredentialRow.__table__)
+_SECRETS = cast(Table, CredentialSecretRow.__table__)
+_ADD_SECRET = insert(_SECRETS)
+_MOVE_SECRET = (
+    update(_SECRETS)
+    .where(_SECRETS.c.id == bindparam("new_id"))
+    .values({column.name: bindparam(f"new_{column.name}") for column in _SECRETS.c if not column.primary_key})
+)
 _SWAP = (
     update(_TABLE)
     .where(
@@ -255,7 +305,14 @@ _SWAP = (
         _TABLE.c.organization_id == bindparam("new_organization_id"),
         _TABLE.c.version == bindparam("was"),
     )
-    .values({column.name: bindparam(f"new_{column.name}") for column in _TABLE.c if not column.primary_key})
+    .values(
+        {
+            **{column.name: bindparam(f"new_{column.name}") for column in _TABLE.c if not column.primary_key},
+            "name_key": case(
+                (bindparam("keeps_name_key", type_=Boolean), _TABLE.c.name_key), else_=bindparam("new_name_key")
+            ),
+        }
+    )
 )
 
 

@@ -37,6 +37,7 @@ from app.store.audit_search import AuditSearch
 from app.store.catalogue import CatalogueStore
 from app.store.credentials import CredentialStore
 from app.store.deliveries import DeliveryStore
+from app.store.expiries import ExpiryStore
 from app.store.feed import FeedStore
 from app.store.idempotency import IdempotencyStore
 from app.store.leases import LeaseStore
@@ -44,6 +45,7 @@ from app.store.models import AuditChainRow, Base
 from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
 from app.store.outbox import Outbox
+from app.store.rotations import RotationStore
 from app.store.signing_keys import SigningKeyStore
 from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
@@ -108,6 +110,8 @@ class Transaction:
         self.operators = OperatorStore(session)
         self.credentials = CredentialStore(session)
         self.catalogue = CatalogueStore(session)
+        self.rotations = RotationStore(session)
+        self.expiries = ExpiryStore(session)
         self.feed = FeedStore(session)
         self.keys = SigningKeyStore(session)
         self.audit = AuditLog(session)

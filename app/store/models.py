@@ -6,6 +6,8 @@ of a tenant carries `organization_id`, and every query in this package is scoped
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, relationship
 
@@ -28,6 +30,11 @@ class Base(DeclarativeBase):
 
 _CLUSTERED = {"sqlite_with_rowid": False}
 """On SQLite the row lies in the tree of its key: one descent instead of two where a text is the key."""
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index of some rows only."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class OrganizationRow(Base):
@@ -136,7 +143,7 @@ class CredentialRow(Base):
     """`roles`, `grants` and `allowed_ips` are JSON; a long list of ranges is `{"sha256": digest}` of a network list.
 
     `name_key` is the name as it is compared and sorted (see `rows.name_key_of`).
-    `owner_id` is the operator whose personal credential it is.
+    `owner_id` is the operator whose personal credential it is. `rotation_schedule` is JSON.
     """
 
     __tablename__ = "credential"
@@ -145,6 +152,8 @@ class CredentialRow(Base):
         Index("ix_credential_listed", "organization_id", "created_at", "client_id", *_TELLING_STATUS),
         Index(None, "organization_id", "name_key", unique=True),
         Index(None, "owner_id"),
+        Index(None, "rotate_at", **_where("rotate_at IS NOT NULL AND disabled_at IS NULL")),
+        Index(None, "expires_at", "client_id", **_where("revoked_at IS NULL AND deleted_at IS NULL")),
         _CLUSTERED,
     )
 
@@ -172,6 +181,8 @@ class CredentialRow(Base):
     created_at: Mapped[int]
     created_by: Mapped[str]
     version: Mapped[int]
+    rotation_schedule: Mapped[str | None]
+    rotate_at: Mapped[int | None]
 
 
 class CredentialSecretRow(Base):
@@ -199,6 +210,39 @@ class LastUseRow(Base):
     secret_id: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[int]
     address: Mapped[str]
+
+
+class RotationRow(Base):
+    """A rotation on schedule that is under way: at most one of a credential. `sealed` is the new secret, the only one
+    that is ever held; the row goes when the secret is in use or withdrawn, and the sealed value with it.
+    """
+
+    __tablename__ = "rotation"
+    __table_args__ = (Index(None, "look_at"), _CLUSTERED)
+
+    client_id: Mapped[str] = mapped_column(ForeignKey("credential.client_id"), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
+    secret_id: Mapped[str]
+    sealed: Mapped[bytes]
+    grace_seconds: Mapped[int]
+    on_unclaimed: Mapped[str]
+    prepared_at: Mapped[int]
+    ends_at: Mapped[int]
+    look_at: Mapped[int]
+    claimed_at: Mapped[int | None]
+    reminded: Mapped[bool]
+    extended: Mapped[bool]
+    alerted: Mapped[bool]
+
+
+class ExpiryNoticeRow(Base):
+    """Up to which expiry, and which client ID at that very moment, the notice so many days before has been given."""
+
+    __tablename__ = "expiry_notice"
+
+    days: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    expires_at: Mapped[int]
+    client_id: Mapped[str]
 
 
 class NetworkListRow(Base):

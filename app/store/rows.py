@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import lru_cache
 
 from app.store.models import (
@@ -20,6 +21,7 @@ from app.store.models import (
     OrganizationRow,
     ProjectRow,
     RoleRow,
+    RotationRow,
 )
 from tokenserver.domain.catalogue import Api, Kind, Role, Scope
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
@@ -27,6 +29,8 @@ from tokenserver.domain.generation import Generation
 from tokenserver.domain.operators import Membership, Operator, OperatorRole
 from tokenserver.domain.organizations import Organization, Policy, Project
 from tokenserver.domain.restrictions import Access, AllowedIPs, Grant, Restrictions
+from tokenserver.domain.rotation import Rotation
+from tokenserver.domain.schedule import OnUnclaimed, RotationSchedule
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
 NetworksOf = Callable[[str], AllowedIPs]
@@ -100,6 +104,8 @@ def credential_from(row: CredentialRow, secrets: tuple[CredentialSecret, ...], n
         deleted_at=row.deleted_at,
         version=row.version,
         owner_id=row.owner_id,
+        schedule=_schedule_from(row.rotation_schedule),
+        rotate_at=row.rotate_at,
     )
 
 
@@ -131,7 +137,22 @@ def credential_columns(credential: Credential) -> dict[str, object]:
         "created_by": credential.created_by,
         "version": credential.version,
         "owner_id": credential.owner_id,
+        "rotation_schedule": _schedule_text(credential.schedule),
+        "rotate_at": credential.rotate_at,
     }
+
+
+@lru_cache(maxsize=256)
+def _schedule_from(text: str | None) -> RotationSchedule | None:
+    if text is None:
+        return None
+    found = json.loads(text)
+    return RotationSchedule(found["interval_days"], found["grace_seconds"], OnUnclaimed(found["on_unclaimed"]))
+
+
+@lru_cache(maxsize=256)
+def _schedule_text(schedule: RotationSchedule | None) -> str | None:
+    return None if schedule is None else json.dumps(asdict(schedule))
 
 
 def name_key_of(credential: Credential, *, ended: bool = False) -> str:
@@ -156,18 +177,40 @@ def secret_from(row: CredentialSecretRow) -> CredentialSecret:
     )
 
 
+def secret_columns(secret: CredentialSecret, credential: Credential) -> dict[str, object]:
+    """Every column of the secret's row."""
+    return {
+        "id": secret.id,
+        "client_id": credential.client_id,
+        "organization_id": credential.organization_id,
+        "digest": secret.digest,
+        "fingerprint": secret.fingerprint,
+        "pepper_id": secret.pepper_id,
+        "hint": secret.hint,
+        "state": secret.state.value,
+        "created_at": secret.created_at,
+        "expires_at": secret.expires_at,
+    }
+
+
 def secret_row(secret: CredentialSecret, credential: Credential) -> CredentialSecretRow:
-    return CredentialSecretRow(
-        id=secret.id,
-        client_id=credential.client_id,
-        organization_id=credential.organization_id,
-        digest=secret.digest,
-        fingerprint=secret.fingerprint,
-        pepper_id=secret.pepper_id,
-        hint=secret.hint,
-        state=secret.state.value,
-        created_at=secret.created_at,
-        expires_at=secret.expires_at,
+    return CredentialSecretRow(**secret_columns(secret, credential))
+
+
+def rotation_from(row: RotationRow) -> Rotation:
+    return Rotation(
+        client_id=row.client_id,
+        organization_id=row.organization_id,
+        secret_id=row.secret_id,
+        grace_seconds=row.grace_seconds,
+        on_unclaimed=OnUnclaimed(row.on_unclaimed),
+        prepared_at=row.prepared_at,
+        ends_at=row.ends_at,
+        look_at=row.look_at,
+        claimed_at=row.claimed_at,
+        reminded=row.reminded,
+        extended=row.extended,
+        alerted=row.alerted,
     )
 
 

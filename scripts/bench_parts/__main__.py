@@ -28,6 +28,7 @@ from scripts.bench_parts import (
     million,
     postgres,
     rivals,
+    rotation,
     starting,
 )
 from scripts.bench_parts.placing import placing_here, stay_on
@@ -44,6 +45,7 @@ PARTS: dict[str, Part] = {
     "postgres": postgres.measure,
     "listing": listing.measure,
     "ending": ending.measure,
+    "rotation": rotation.measure,
     "starting": starting.measure,
     "memory": memory.measure,
     "audit": auditing.measure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -17,6 +18,8 @@ from tokenserver.domain.liveness import Ending, Endings, ended_by
 
 IN_GRACE = Generation(current=6, floor=5, next_floor=6, next_floor_at=NOW + 60)
 AFTER_GRACE = NOW + 60
+WITHOUT_END = Generation(current=6, floor=5, next_floor=6)
+"""A grace period that begins to end when the new secret is in use."""
 
 TRANSITIONS = {
     "regenerating takes the next number and kills all below it": (
@@ -34,6 +37,26 @@ TRANSITIONS = {
     "rotating within a second rounds the end up, so that nobody gets less grace than asked": (
         Generation(5, 5, 5).rotated(NOW - 0.25, 60),
         IN_GRACE,
+    ),
+    "rotating without an end lets the old number live until one is set": (
+        Generation(5, 5, 5).rotated(NOW, None),
+        WITHOUT_END,
+    ),
+    "setting the end makes it a grace period like any other": (
+        WITHOUT_END.bounded(NOW - 0.25, 60),
+        IN_GRACE,
+    ),
+    "a bump in a grace period without an end takes two numbers, and sets no end": (
+        WITHOUT_END.bumped(NOW),
+        Generation(current=8, floor=7, next_floor=8),
+    ),
+    "a grace period without an end is never over by itself": (
+        WITHOUT_END.settled(NOW + 10**9),
+        WITHOUT_END,
+    ),
+    "finishing one that has no end lifts the floor as well": (
+        WITHOUT_END.finished(NOW),
+        Generation(6, 6, 6),
     ),
     "regenerating in a grace period ends the grace period": (
         IN_GRACE.regenerated(),
@@ -276,6 +299,27 @@ class Generations(RuleBasedStateMachine):
         self.ends[self.retiring] = whole_second + grace
 
     @rule()
+    def rotate_without_an_end(self) -> None:
+        if self.in_grace():
+            with pytest.raises(RotationOpen):
+                self.generation.rotated(self.now, None)
+            return
+        told = len(self.told)
+        self.become(self.generation.rotated(self.now, None))
+        assert len(self.told) == told, "there is nothing to tell yet"
+        self.retiring, self.current = self.current, self.new_secret()
+        self.ends[self.retiring] = float("inf")
+
+    @rule(grace=st.integers(0, 20))
+    def set_the_end(self, grace: int) -> None:
+        if self.retiring is None or self.ends[self.retiring] != float("inf"):
+            with pytest.raises(NoRotation):
+                self.generation.bounded(self.now, grace)
+            return
+        self.become(self.generation.bounded(self.now, grace))
+        self.ends[self.retiring] = math.ceil(self.now) + grace
+
+    @rule()
     def finish(self) -> None:
         if not self.in_grace():
             with pytest.raises(NoRotation):
@@ -308,7 +352,7 @@ class Generations(RuleBasedStateMachine):
 
     @rule(milliseconds=st.sampled_from([-1000, -1, 0, 1, 1000]))
     def time_passes_to_about_the_end_of_the_grace_period(self, milliseconds: int) -> None:
-        if self.retiring is not None and self.in_grace():
+        if self.retiring is not None and self.in_grace() and math.isfinite(self.ends[self.retiring]):
             self.now = max(self.now, round(self.ends[self.retiring] + milliseconds / 1000, 3))
 
     def mint(self, secret: int, number: int) -> None:

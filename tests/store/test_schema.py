@@ -75,6 +75,7 @@ class SchemaConformance:
             "audit_checkpoint_head",
             "audit_stub",
             "counter",
+            "expiry_notice",  # where each notice stands in the order of all expiries
             "installation",
             "lease",
             "last_use",  # beside a secret, which names it

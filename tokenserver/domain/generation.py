@@ -10,6 +10,8 @@ A credential carries `Generation(current, floor, next_floor, next_floor_at)`, an
    the new one the higher (`current`).
 4. *Rotate* opens a grace period: the new secret mints `current + 1`; the retiring one goes on minting `floor` until
    `next_floor_at`, when the floor moves by itself, on every machine, with no job having to run.
+   A rotation on schedule opens it *without an end* (`next_floor_at` None): nothing is told to anybody, and the old
+   secret goes on until the app has used the new one and the end is set.
 5. *Cancel* withdraws the new secret. Its tokens must die and the old secret must go on; with one comparison that is a
    bump, so tokens of the old secret end as well and are fetched anew with it.
 
@@ -70,7 +72,7 @@ class Generation:
 
     def in_grace(self, now: float) -> bool:
         """Whether two secrets are live at `now`."""
-        return self.next_floor_at is not None and now < self.next_floor_at
+        return self.next_floor > self.floor and (self.next_floor_at is None or now < self.next_floor_at)
 
     def settled(self, now: float) -> Generation:
         """The same generation with a grace period that is over written down as over."""
@@ -89,13 +91,23 @@ class Generation:
         following = self.current + by + 1
         return replace(self, floor=self.current + by, current=following, next_floor=following)
 
-    def rotated(self, now: float, grace_seconds: int) -> Generation:
-        """A new secret beside the old one, which goes on until the grace period ends. Nothing dies early."""
+    def rotated(self, now: float, grace_seconds: int | None) -> Generation:
+        """A new secret beside the old one, which goes on until the grace period ends. Nothing dies early.
+
+        None: it has no end until `bounded` sets one.
+        """
         if self.in_grace(now):
             raise RotationOpen
-        here, ends = self.settled(now), math.ceil(now) + grace_seconds
+        here = self.settled(now)
+        ends = None if grace_seconds is None else math.ceil(now) + grace_seconds
         number = here.current + 1
         return Generation(current=number, floor=here.current, next_floor=number, next_floor_at=ends)
+
+    def bounded(self, now: float, grace_seconds: int) -> Generation:
+        """The grace period that had no end gets one."""
+        if not self.in_grace(now) or self.next_floor_at is not None:
+            raise NoRotation
+        return replace(self, next_floor_at=math.ceil(now) + grace_seconds)
 
     def finished(self, now: float) -> Generation:
         """The grace period ends now: the retiring secret and its tokens die, the new ones go on."""

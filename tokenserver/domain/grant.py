@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
+from tokenserver.domain.credential import Credential, CredentialSecret, Status
 from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Restrictions
 from tokenserver.errors import InvalidClient, InvalidScope, InvalidTarget, UnauthorizedClient
@@ -68,7 +68,7 @@ def decide(
     `granted` is `restrictions.scopes_at(catalogue)`; `bound_roles` has the audience of each role that belongs to one
     API: such a role is told to no other. `issued_at` is what the token says where that is not `now`.
     """
-    if secret.state_at(now) is SecretState.ENDED:
+    if not secret.works_at(now):
         raise InvalidClient(detail="secret_ended")
     refuse_ended(credential, organization, now)
     refuse_address(credential.restrictions, asked.address)

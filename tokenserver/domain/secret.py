@@ -29,6 +29,7 @@ CLIENT_ID_PREFIX = "tsc_"
 LONGEST_SECRET = 1024
 """Characters of a secret that are looked at; a longer one is refused before it is hashed."""
 
+_FAIR = 256 - 256 % len(ALPHABET)
 _PAIRS = tuple(high + low for high in ALPHABET for low in ALPHABET)
 _SECRET = re.compile(r"tss_[0-9A-Za-z]{46}\Z")
 _CLIENT_ID = re.compile(r"tsc_[0-9A-Za-z]{22}\Z")
@@ -73,8 +74,14 @@ class Pepper:
         return f"Pepper(id={self.id!r})"
 
 
-def _random(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+def random_text(length: int) -> str:
+    """Characters of the alphabet from the system's generator, asked for all at once: for each by itself costs twenty
+    times as much. Bytes that would make some characters more likely than others are passed over.
+    """
+    drawn = ""
+    while len(drawn) < length:
+        drawn += "".join([ALPHABET[b % len(ALPHABET)] for b in secrets.token_bytes(2 * length) if b < _FAIR])
+    return drawn[:length]
 
 
 def _checksum(text: str) -> str:
@@ -86,13 +93,13 @@ def _checksum(text: str) -> str:
 
 def new_secret() -> Secret:
     """A secret that nobody has seen."""
-    body = SECRET_PREFIX + _random(40)
+    body = SECRET_PREFIX + random_text(40)
     return Secret(body + _checksum(body))
 
 
 def new_client_id() -> str:
     """An identifier that is never given out again."""
-    return CLIENT_ID_PREFIX + _random(22)
+    return CLIENT_ID_PREFIX + random_text(22)
 
 
 def looks_like_secret(text: str) -> bool:

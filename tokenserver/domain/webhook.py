@@ -33,9 +33,15 @@ MOST_WEBHOOKS = 20
 MOST_SUBSCRIPTIONS = 50
 EVERYTHING = "*"
 TEST = "webhook.test"
-NOTICES = ("credential.expiring", "credential.secret_leaked")
+NOTICES = (
+    "credential.expiring",
+    "credential.rotation_due",
+    "credential.rotation_failed",
+    "credential.rotation_unclaimed",
+    "credential.secret_leaked",
+)
 _SUBSCRIPTION = re.compile(r"\*|[a-z_]{1,40}\.(?:\*|[a-z_]{1,40})")
-_UNTOLD = frozenset({Event.TOKEN_ISSUED, Event.TOKEN_REFUSED, Event.ADMIN_REFUSED})
+_UNTOLD = frozenset({Event.TOKEN_ISSUED, Event.TOKEN_REFUSED, Event.ADMIN_REFUSED, Event.ROTATION_REFUSED})
 
 
 class DeliveryState(StrEnum):
