@@ -17,6 +17,7 @@ import requests
 
 from tests.support.receivers import Receiver, a_receiver
 from tests.support.world import AUDIENCE, World, a_world, eventually
+from tokenserver.client import TokenSource
 
 ON_LOOPBACK = {"webhook_allowed_networks": "127.0.0.0/8", "webhook_plain_http": "true"}
 CLAIM = "/oauth/rotation/claim"
@@ -198,3 +199,33 @@ def test_a_schedule_is_set_changed_and_dropped_by_patch_and_no_token_ends(world,
     assert world.call(api, token) == 200
     lines = [line for line in world.audit_lines() if line["credential"] == made["client_id"]]
     assert [line["event"] for line in lines].count("schedule:changed") == 3
+
+
+def test_an_app_with_a_token_source_moves_over_by_itself_and_starts_with_the_new_secret(world, receiver, api, tmp_path):
+    made = scheduled(world)
+    own, file = made["client_id"], tmp_path / "secret"
+    file.write_text(made["client_secret"])
+    source = TokenSource(
+        issuer=world.issuer,
+        client_id=own,
+        client_secret=file,
+        resource=AUDIENCE,
+        claim_rotation=True,
+        new_secret_to=file,
+    )
+    assert world.call(api, source.token()) == 200
+    make_due(world, made)
+    first_told(receiver, made, "credential.rotation_due")
+
+    def renewed() -> str:
+        token: str = source.token()
+        assert world.call(api, token) == 200
+        source.rejected(token)  # so that the next call renews
+        return file.read_text()
+
+    eventually(lambda: renewed() != made["client_secret"], "the new secret is in the file")
+    assert file.stat().st_mode & 0o777 == 0o600
+    at_the_next_start = TokenSource(issuer=world.issuer, client_id=own, client_secret=file, resource=AUDIENCE)
+    assert world.call(api, at_the_next_start.token()) == 200
+    eventually(lambda: world.ask(own, made["client_secret"]).status_code == 401, "the old secret has ended")
+    assert world.call(api, at_the_next_start.token()) == 200
