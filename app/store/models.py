@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, relationship
 
 
@@ -50,8 +50,8 @@ class OrganizationRow(Base):
     created_at: Mapped[int]
     credential_quota: Mapped[int | None]
     longest_expiry_days: Mapped[int | None]
-    names_are_fixed: Mapped[bool] = mapped_column(default=False)
-    version: Mapped[int] = mapped_column(default=1)
+    names_are_fixed: Mapped[bool] = mapped_column(server_default=false())
+    version: Mapped[int] = mapped_column(server_default="1")
 
 
 class ProjectRow(Base):
@@ -160,7 +160,7 @@ class CredentialRow(Base):
     client_id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
     name: Mapped[str]
-    name_key: Mapped[str]
+    name_key: Mapped[str] = mapped_column(server_default=text("''"))
     owner_id: Mapped[str | None]
     description: Mapped[str]
     project: Mapped[str | None]

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -20,6 +21,8 @@ from app.store.database import StoreUnavailable
 from app.store.models import Base
 from app.store.schema import _ADVISORY_LOCK, HEAD, MIGRATIONS, is_current, migrate
 from tests.support.workshop import a_workshop, at_once, failed, succeeded
+from tokenserver.domain.organizations import Policy
+from tokenserver.domain.selection import Order, Selection
 
 
 @pytest.fixture
@@ -39,6 +42,26 @@ def test_the_newest_migration_is_the_one_that_is_named():
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def insert_into(connection, table, **values):
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)
+
+
+@pytest.fixture
+def migrated_to(store):
+    """Migrates to a revision that is not the newest."""
+
+    def to(revision):
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with store.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+
+    return to
 
 
 class SchemaConformance:
@@ -91,6 +114,82 @@ class SchemaConformance:
             if "organization_id" not in {column["name"] for column in tables.get_columns(table)}
         }
         assert without == nobodys
+
+    def test_an_installation_of_the_first_release_keeps_its_credentials_operators_and_names(self, store, migrated_to):
+        """R03: what was in the tables of 0001 is there after every later migration, names told apart."""
+        migrated_to("0001")
+        now = 1_800_000_000
+        credential = {
+            "organization_id": "org_1",
+            "description": "",
+            "roles": "[]",
+            "grants": "[]",
+            "token_lifetime": 900,
+            "gen_current": 3,
+            "gen_floor": 2,
+            "gen_next_floor": 3,
+            "revoked_reason": "",
+            "created_by": "shell",
+            "version": 7,
+        }
+        named = [("a", "Nightly Export", None), ("b", "nightly  export", None), ("c", "NIGHTLY EXPORT", now)]
+        with store.engine.begin() as connection:
+            insert_into(
+                connection,
+                "organization",
+                id="org_1",
+                name="One",
+                gen_current=1,
+                gen_floor=1,
+                gen_next_floor=1,
+                created_at=now,
+            )
+            for number in (1, 2):
+                insert_into(
+                    connection,
+                    "operator",
+                    id=f"op_{number}",
+                    organization_id="org_1",
+                    email=f"Op{number}@example.com",
+                    created_at=now + number,
+                )
+            for place, (letter, name, revoked_at) in enumerate(named):
+                client_id = "tsc_" + letter * 22
+                insert_into(
+                    connection,
+                    "credential",
+                    client_id=client_id,
+                    name=name,
+                    revoked_at=revoked_at,
+                    created_at=now + place,
+                    **credential,
+                )
+                insert_into(
+                    connection,
+                    "credential_secret",
+                    id=f"sec_{letter}",
+                    client_id=client_id,
+                    organization_id="org_1",
+                    digest=letter.encode(),
+                    pepper_id="p",
+                    hint="h",
+                    state="current",
+                    created_at=now,
+                )
+        assert migrate(store)
+        with store.reading() as tx:
+            (organization,) = tx.organizations.all()
+            assert (organization.version, organization.policy) == (1, Policy())
+            first, second = tx.operators.page("org_1", None, 10)
+            assert (first[0].email, first[0].platform_admin, first[1].role) == ("op1@example.com", True, "owner")
+            assert (second[0].email, second[0].platform_admin, second[1].role) == ("op2@example.com", False, "owner")
+            for letter, name, _ in named:
+                found = tx.credentials.get("org_1", "tsc_" + letter * 22)
+                assert (found.name, found.generation.current, found.version, found.owner_id) == (name, 3, 7, None)
+                assert [secret.digest for secret in found.secrets] == [letter.encode()]
+            assert tx.credentials.named("org_1", "nightly export").client_id == "tsc_" + "b" * 22
+            listed = tx.credentials.page("org_1", Selection(order=Order.NAME), None, 10, now)
+            assert len(listed) == 3
 
     def test_threads_that_start_together_do_it_once(self, database_url, tmp_path):
         outcomes = at_once(*[lambda: migrated_by_another_process(database_url, tmp_path)] * 4)

@@ -25,8 +25,10 @@ _AT_ONCE = 10_000
 def upgrade() -> None:
     op.add_column("organization", sa.Column("credential_quota", sa.BigInteger(), nullable=True))
     op.add_column("organization", sa.Column("longest_expiry_days", sa.BigInteger(), nullable=True))
-    _add_filled("organization", sa.Column("names_are_fixed", sa.Boolean(), nullable=False), sa.false())
-    _add_filled("organization", sa.Column("version", sa.BigInteger(), nullable=False), sa.text("1"))
+    # With defaults that stay: SQLite takes them away only with the whole table, to which others refer.
+    fixed = sa.Column("names_are_fixed", sa.Boolean(), nullable=False, server_default=sa.false())
+    op.add_column("organization", fixed)
+    op.add_column("organization", sa.Column("version", sa.BigInteger(), nullable=False, server_default="1"))
     op.create_table(
         "project",
         sa.Column("id", sa.Text(), nullable=False),
@@ -57,7 +59,7 @@ def upgrade() -> None:
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_lease"),
     )
-    _add_filled("credential", sa.Column("name_key", sa.Text(), nullable=False), sa.text("''"))
+    op.add_column("credential", sa.Column("name_key", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("credential", sa.Column("owner_id", sa.Text(), nullable=True))
     _name_keys()
     op.create_index(
@@ -121,12 +123,3 @@ def _name_keys() -> None:
     write = credential.update().where(credential.c.client_id == sa.bindparam("of")).values(name_key=sa.bindparam("key"))
     for start in range(0, len(keyed), _AT_ONCE):
         connection.execute(write, keyed[start : start + _AT_ONCE])
-
-
-def _add_filled(table: str, column: sa.Column[object], value: object) -> None:
-    """A column that must not be null gets `value` in the rows there are, and no default for those to come."""
-    column.server_default = sa.DefaultClause(value)  # type: ignore[arg-type]  # text or a constant
-    with op.batch_alter_table(table) as batch:
-        batch.add_column(column)
-    with op.batch_alter_table(table) as batch:
-        batch.alter_column(column.name, server_default=None)
