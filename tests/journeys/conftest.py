@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.hands import ByApi, ByCommand
+from tests.support.tenant import Tenant
 from tests.support.world import World, a_world
 
 
@@ -32,3 +34,9 @@ def asgi_api(world) -> str:
 def api(request) -> str:
     """A protected API, once behind each middleware."""
     return request.getfixturevalue(f"{request.param}_api")
+
+
+@pytest.fixture(params=[ByApi, ByCommand], ids=["by the API", "by command"])
+def tenant(request, world, tmp_path) -> Tenant:
+    """An organization of the journey's own; the journey goes once by each way to manage it."""
+    return Tenant(world, request.param, tmp_path)

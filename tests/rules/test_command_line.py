@@ -13,7 +13,7 @@ from tokenserver.cli.failures import Exit
 from tokenserver.cli.root import cli
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
-SHARED = {"output", "quiet", "yes", "profile", "help"}
+SHARED = {"output", "quiet", "yes", "profile", "organization", "help"}
 
 
 def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:

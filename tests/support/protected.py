@@ -1,7 +1,7 @@
 """A protected API as a process: `python -m tests.support.protected wsgi|asgi PORT OPTIONS`.
 
 `/any` takes every caller with a live token, `/reader` the role `reader`, `/admin` the role `cloud_admin`, `/write` the
-scope `reports:write`. OPTIONS is JSON with the arguments of the Verifier.
+scope `reports:write`, `/billing` the project `billing`. OPTIONS is JSON with the arguments of the Verifier.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ROUTES = {
     "/reader": Require(roles={"reader"}),
     "/admin": Require(roles={"cloud_admin"}),
     "/write": Require(scopes={"reports:write"}),
+    "/billing": Require(project="billing"),
 }
 
 

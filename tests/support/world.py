@@ -164,11 +164,16 @@ class World:
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
-    def _sign_in(self) -> None:
+    @property
+    def administrator(self) -> tuple[str, str]:
+        """Client ID and secret of the administrator, who is one of the platform."""
         if self._admin_credential is None:
             made = json.loads(self.shell("bootstrap", "--json", "--again").stdout)
             self._admin_credential = (made["client_id"], made["client_secret"])
-        self._admin_token = self.token(*self._admin_credential)
+        return self._admin_credential
+
+    def _sign_in(self) -> None:
+        self._admin_token = self.token(*self.administrator)
 
     def catalogue(self) -> None:
         """An API with scopes, and two roles."""

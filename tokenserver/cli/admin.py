@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the transport loads TLS, which is not for --help
     from tokenserver.cli.transport import Response, Send, Stream
 
 AUDIENCE = "urn:tokenserver:admin"
+ELSEWHERE = "Tokenserver-Organization"
 LARGEST_PAGE = 200
 Query = Mapping[str, str | int | None]
 
@@ -55,8 +56,11 @@ def _quoted(text: str) -> str:
 
 
 class AdminApi:
-    def __init__(self, connection: Connection, send: Send, stream: Stream) -> None:
+    def __init__(
+        self, connection: Connection, send: Send, stream: Stream, organization: str | None = None
+    ) -> None:
         self.connection = connection
+        self._elsewhere = {} if organization is None else {ELSEWHERE: organization}
         self._send, self._stream = send, stream
         self._token: str | None = None
 
@@ -73,7 +77,7 @@ class AdminApi:
         if_match: str | None = None,
     ) -> Answer:
         """One call of the admin API; raises Problem when the server says no."""
-        headers = {} if if_match is None else {"If-Match": if_match}
+        headers = {**self._elsewhere, **({} if if_match is None else {"If-Match": if_match})}
         content = None
         if method in {"POST", "PATCH", "PUT"}:
             headers["Content-Type"] = "application/json"
@@ -106,7 +110,7 @@ class AdminApi:
         """A long answer, in pieces."""
         url = self.connection.url + path + _written(query)
         first = True
-        for piece in self._stream(url, {"Authorization": self._bearer(), "Accept": "*/*"}):
+        for piece in self._stream(url, {**self._elsewhere, "Authorization": self._bearer(), "Accept": "*/*"}):
             if first and piece.status != 200:
                 read(piece)
             first = False

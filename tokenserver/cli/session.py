@@ -33,6 +33,7 @@ class Session:
     quiet: bool = False
     yes: bool = False
     profile: str | None = None
+    organization: str | None = None
 
     @property
     def screen(self) -> Screen:
@@ -46,7 +47,7 @@ class Session:
     def admin(self) -> AdminApi:
         from tokenserver.cli.transport import send, stream  # noqa: PLC0415  TLS takes a while to load: not for --help
 
-        return AdminApi(self.connection, send, stream)
+        return AdminApi(self.connection, send, stream, self.organization)
 
     def confirm(self, consequence: str, typed: str) -> None:
         """Go on only if a person types the name of what ends, or `--yes` was said."""
@@ -85,7 +86,7 @@ def shared_options(command: Command) -> Command:
     @functools.wraps(command)
     def run(**given: Any) -> Any:
         context = click.get_current_context()
-        chosen = {name: given.pop(name) for name in ("output", "quiet", "yes", "profile")}
+        chosen = {name: given.pop(name) for name in ("output", "quiet", "yes", "profile", "organization")}
         session = context.find_object(Session) or Session()
         said = {name: value for name, value in chosen.items() if value not in (None, False)}
         context.obj = replace(session, **said)
@@ -101,6 +102,7 @@ _OPTIONS = (
     click.option("--quiet", "-q", is_flag=True, help="Show IDs only, or the secret only."),
     click.option("--yes", "-y", is_flag=True, help="Do not ask before something ends."),
     click.option("--profile", metavar="NAME", help="A profile that `login` stored, rather than the environment."),
+    click.option("--organization", metavar="ID", help="For platform admins: another organization than their own."),
 )
 
 SECRET_FILE = (
