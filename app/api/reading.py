@@ -158,8 +158,13 @@ def pointer(place: tuple[int | str, ...]) -> str:
 def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
     for step in place:
         if isinstance(step, str):
-            found = model.model_fields[step].annotation
-            model = next(
-                kind for kind in (found, *get_args(found)) if isinstance(kind, type) and issubclass(kind, BaseModel)
-            )
+            model = next(_models_in(model.model_fields[step].annotation))
     return model
+
+
+def _models_in(form: object) -> Iterator[type[BaseModel]]:
+    """Those that an annotation names, however deep: `list[Model] | None`."""
+    if isinstance(form, type) and issubclass(form, BaseModel):
+        yield form
+    for inner in get_args(form):
+        yield from _models_in(inner)

@@ -208,6 +208,18 @@ def test_bounds_name_what_is_there(refusing):
     assert refusing.pointers("POST", "/v1/credentials", {"name": "x", "owner": "op_" + "0" * 16}) == ["/owner"]
 
 
+@pytest.mark.parametrize("members", [{"email": "x@example.com", "role": "member"}, {}], ids=["added", "changed"])
+def test_a_member_that_is_not_known_within_a_grant_is_a_fault_of_that_grant(api, members):
+    body = {**members, "grants": [{"audience": "urn:x", "scopes": [], "unknown": 1}]}
+    (owner,) = api.ok("GET", "/v1/operators")["items"]
+    how = ("POST", "/v1/operators") if members else ("PATCH", f"/v1/operators/{owner['id']}")
+    (fault,) = api.problem(422, *how, body, if_match=None if members else "*")["errors"]
+    assert fault == {
+        "pointer": "/grants/0",
+        "detail": "Has a member that is not known. Known are: audience, access, scopes.",
+    }
+
+
 # --- the page -------------------------------------------------------------------------------------------------------
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
