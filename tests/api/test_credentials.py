@@ -128,6 +128,61 @@ def test_names_in_any_script_come_back_as_they_went_in(api):
         assert api.read(api.credential(name=name)["client_id"])["name"] == name
 
 
+SAME_NAMES = {
+    "in another case": ("Nightly Export", "nightly EXPORT"),
+    "sharp s and its capitals": ("Straße", "STRASSE"),
+    "composed and decomposed": ("Caf\u00e9", "Cafe\u0301"),
+    "at full width": ("export 1", "\uff45xport \uff11"),
+    "with more space between": ("nightly export", "nightly  export"),
+    "a ligature and its letters": ("ﬁle", "file"),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), SAME_NAMES.values(), ids=SAME_NAMES.keys())
+def test_names_that_a_person_takes_for_the_same_are_the_same(api, first, second):
+    api.credential(name=first)
+    refused = api.problem(409, "POST", "/v1/credentials", {"name": second})
+    assert refused["code"] == "name_taken"
+    other = api.credential(name="other")
+    path = f"/v1/credentials/{other['client_id']}"
+    assert api.problem(409, "PATCH", path, {"name": second}, if_match="*")["code"] == "name_taken"
+    assert api.read(other["client_id"]) == {name: value for name, value in other.items() if name != "client_secret"}
+
+
+OTHER_NAMES = {
+    "another script": ("paypal", "p\u0430ypal"),
+    "another emoji": ("nightly 🚀", "nightly 🛰"),
+    "an accent": ("cafe", "café"),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), OTHER_NAMES.values(), ids=OTHER_NAMES.keys())
+def test_names_that_differ_are_two(api, first, second):
+    assert [api.credential(name=name)["name"] for name in (first, second)] == [first, second]
+
+
+def test_a_name_may_be_written_anew_by_whose_it_is(api):
+    made = api.credential(name="nightly export")
+    assert api.change(made["client_id"], name="Nightly Export")["name"] == "Nightly Export"
+
+
+@pytest.mark.parametrize(("method", "action"), [("POST", "/revoke"), ("DELETE", "")])
+def test_a_name_is_free_when_its_credential_has_ended_and_not_while_it_is_disabled(api, method, action):
+    path = f"/v1/credentials/{api.credential(name='nightly export')['client_id']}"
+    api.ok("POST", path + "/disable")
+    assert api.problem(409, "POST", "/v1/credentials", {"name": "nightly export"})["code"] == "name_taken"
+    api.ok(method, path + action)
+    assert api.credential(name="Nightly Export")
+
+
+def test_of_a_request_that_was_submitted_twice_the_second_makes_nothing(api):
+    before = len(api.ok("GET", "/v1/credentials")["items"])
+    api.credential(name="nightly export")
+    refused = api.problem(409, "POST", "/v1/credentials", {"name": "nightly export"})
+    assert refused["code"] == "name_taken"
+    assert len(api.ok("GET", "/v1/credentials")["items"]) == before + 1
+
+
 # --- refused as a whole, with every faulty field --------------------------------------------------------------------
 
 
@@ -208,6 +263,19 @@ FAULTY = {
 def test_a_faulty_field_is_refused_by_its_pointer(refusing, members, pointer):
     asked = {"name": "nightly export", **members} if members else {}
     assert refusing.pointers("POST", "/v1/credentials", asked) == [pointer]
+
+
+OF_A_CHANGE = ("a name of 101", "a name that turns", "a role that is not", "a scope that does not", "an expiry in the")
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"), [case for name, case in FAULTY.items() if name.startswith(OF_A_CHANGE)]
+)
+def test_a_faulty_field_is_refused_in_a_change_and_nothing_of_it_is_done(stocked, members, pointer):
+    made = stocked.credential()
+    path = f"/v1/credentials/{made['client_id']}"
+    assert stocked.pointers("PATCH", path, {"description": "half done", **members}, if_match="*") == [pointer]
+    assert stocked.read(made["client_id"])["version"] == made["version"]
 
 
 def test_a_member_that_is_not_known_is_not_repeated(api):

@@ -1,5 +1,5 @@
-"""Does schemathesis, a tool of others, find a fault in the admin API? It makes up requests from `/openapi.json`, good and
-bad ones, follows what they make from operation to operation, and holds every answer to the description.
+"""Does schemathesis, a tool of others, find a fault in the admin API? It makes up requests from `/openapi.json`, good
+and bad ones, follows what they make from operation to operation, and holds every answer to the description.
 
 Left out is the check that every request which keeps to its schema is taken: what a name is worth is decided by what
 there is (a role that is not in the catalogue, a version that has gone), and no schema can say so.

@@ -1,4 +1,4 @@
-"""What DataRecs' customers do with API keys, in the order in which its page tells it: by the API, and by command."""
+"""What DataRecs' customers do with API keys, in the order of its page: by the API, and by command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Druva's customers do with API credentials, in the order in which its page tells it: by the API, and by command."""
+"""What Druva's customers do with API credentials, in the order of its page: by the API, and by command."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def test_what_an_application_can_do_is_what_its_role_can_do(tenant, wsgi_api):
     changed = tenant.admin.change("credential", made["client_id"], roles=roles)
     assert changed["roles"] == roles
     assert tenant.world.call(wsgi_api, tenant.token(made), "/admin") == 403
-    eventually(lambda: tenant.world.call(wsgi_api, old, "/admin") == 401, "the token of a cloud administrator has ended")
+    eventually(
+        lambda: tenant.world.call(wsgi_api, old, "/admin") == 401, "the token of a cloud administrator has ended"
+    )
 
 
 def test_a_new_secret_ends_the_old_one_and_all_its_tokens(tenant, wsgi_api):

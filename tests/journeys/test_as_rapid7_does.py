@@ -1,5 +1,5 @@
-"""What Rapid7's customers do with user and organization keys, in the order in which its page tells it: by the API, and by
-command. A user key is a personal credential, an organization key one of the organization; a user is a member.
+"""What Rapid7's customers do with user and organization keys, in the order of its page: by the API, and by command.
+A user key is a personal credential, an organization key one of the organization; a user is a member.
 """
 
 from __future__ import annotations
@@ -105,7 +105,10 @@ def test_a_key_is_revoked_for_good_by_whoever_manages_it(tenant, another):
     for hands, made in ((member, mine), (admin, organizations), (another.platform, there)):
         hands.act("credential", made["client_id"], "revoke")
         assert not tenant.works(made)
-        assert refused(lambda hands=hands, made=made: hands.act("credential", made["client_id"], "enable")) == Exit.CONFLICT
+        assert (
+            refused(lambda hands=hands, made=made: hands.act("credential", made["client_id"], "enable"))
+            == Exit.CONFLICT
+        )
         hands.delete("credential", made["client_id"])
         assert made["client_id"] not in seen(hands)
 

@@ -1,5 +1,5 @@
-"""What Strait's customers do with the API keys of a project, in the order in which its page tells it: by the API, and by
-command. Every field of its answers has its place in ours.
+"""What Strait's customers do with the API keys of a project, in the order of its page: by the API, and by command.
+Every field of its answers has its place in ours.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,7 +32,7 @@ _OF_STATUS = {
 _PATHS = {"api": "apis", "role": "roles", "audit": "audit-events"}
 
 
-class Refused(Exception):  # noqa: N818  what happened, in the words of the journeys
+class Refused(Exception):
     """What was said, and the exit code of the command for it."""
 
     def __init__(self, code: int, said: str) -> None:
@@ -76,7 +76,7 @@ class ByApi:
 
     def change(self, kind: str, which: str, **members: Any) -> Document:
         version = self.show(kind, which)["version"]
-        return self._call("PATCH", kind, f"/{which}", body=members, **{"If-Match": f'"{version}"'})
+        return self._call("PATCH", kind, f"/{which}", body=members, if_match=f'"{version}"')
 
     def act(self, kind: str, which: str, action: str, **members: Any) -> Document:
         return self._call("POST", kind, f"/{which}/{action}", body=members)
@@ -92,10 +92,12 @@ class ByApi:
         *,
         body: Document | None = None,
         query: Mapping[str, str] | None = None,
-        **headers: str,
+        if_match: str | None = None,
     ) -> Document:
         path = f"{self._issuer}/v1/{_PATHS.get(kind, f'{kind}s')}{place}"
-        headers = {"Authorization": f"Bearer {self._token()}", **self._elsewhere, **headers}
+        headers = {"Authorization": f"Bearer {self._token()}", **self._elsewhere}
+        if if_match is not None:
+            headers["If-Match"] = if_match
         answer = requests.request(method, path, json=body, params=query, headers=headers, timeout=20)
         return _document(answer)
 
@@ -163,17 +165,12 @@ def typed(kind: str, members: Mapping[str, Any]) -> list[str]:
 
 def _option(kind: str, name: str, value: Any) -> list[str]:
     option = _NAMED.get((kind, name)) or _NAMED.get(("", name)) or "--" + name.replace("_", "-")
-    if name == "grants":
-        return [word for grant in value for word in (option, _grant(grant))]
-    if name == "scopes":
-        return [word for scope in value for word in (option, _scope(scope))]
-    if name == "rotation_schedule":
-        return [option, _schedule(value)] if value else ["--rotate-never"]
+    if value is None or value == []:
+        return [f"--may-hold-all-{name}" if kind == "operator" else _EMPTY[name]]
+    write = _WRITTEN.get(name, str)
     if isinstance(value, list):
-        return [word for item in value for word in (option, str(item))] or [_EMPTY[name]]
-    if isinstance(value, bool):
-        return [option, "yes" if value else "no"]
-    return [_EMPTY[name]] if value is None else [option, str(value)]
+        return [word for item in value for word in (option, write(item))]
+    return [option, ("yes" if value else "no") if isinstance(value, bool) else write(value)]
 
 
 def _grant(grant: Document) -> str:
@@ -189,6 +186,7 @@ def _schedule(schedule: Document) -> str:
     return f"{schedule['interval_days']}d,{schedule['grace_seconds']}s"
 
 
+_WRITTEN: dict[str, Callable[[Any], str]] = {"grants": _grant, "scopes": _scope, "rotation_schedule": _schedule}
 _NAMED = {
     ("operator", "roles"): "--may-hold-role",
     ("operator", "grants"): "--may-hold-grant",
@@ -202,6 +200,7 @@ _NAMED = {
 }
 _EMPTY = {
     "roles": "--no-roles",
+    "rotation_schedule": "--rotate-never",
     "allowed_ips": "--from-anywhere",
     "expires_at": "--never-expires",
     "project": "--no-project",

@@ -19,7 +19,7 @@ SCOPES = [
 
 
 class Tenant:
-    def __init__(self, world: World, how: type[ByApi] | type[ByCommand], home: Path, **terms: Any) -> None:
+    def __init__(self, world: World, how: type[ByApi | ByCommand], home: Path, **terms: Any) -> None:
         self.world, self._how, self._home = world, how, home
         self.id: str = world.manage("POST", "/v1/organizations", {"name": a_name("Acme"), **terms})["id"]
         self.platform: Hands = how(world.issuer, *world.administrator, home, self.id)

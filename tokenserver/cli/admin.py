@@ -56,9 +56,7 @@ def _quoted(text: str) -> str:
 
 
 class AdminApi:
-    def __init__(
-        self, connection: Connection, send: Send, stream: Stream, organization: str | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, send: Send, stream: Stream, organization: str | None = None) -> None:
         self.connection = connection
         self._elsewhere = {} if organization is None else {ELSEWHERE: organization}
         self._send, self._stream = send, stream
