@@ -214,6 +214,7 @@ def test_every_faulty_field_is_named_at_once(stocked):
     assert len(stocked.ok("GET", "/v1/credentials")["items"]) == 1
 
 
+OF_INTERVAL = "/rotation_schedule/interval_days"
 FAULTY = {
     "no name": ({}, "/name"),
     "a name that is null": ({"name": None}, "/name"),
@@ -255,6 +256,19 @@ FAULTY = {
     "an expiry without offset": ({"expires_at": "2030-01-01T00:00:00"}, "/expires_at"),
     "an expiry on 30 February": ({"expires_at": "2030-02-30T00:00:00Z"}, "/expires_at"),
     "an expiry in the past": ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
+    "a rotation every minus ninety days": ({"rotation_schedule": {"interval_days": -90}}, OF_INTERVAL),
+    "a rotation every zero days": ({"rotation_schedule": {"interval_days": 0}}, OF_INTERVAL),
+    "a rotation every half day": ({"rotation_schedule": {"interval_days": 0.5}}, OF_INTERVAL),
+    "a rotation every eleven years": ({"rotation_schedule": {"interval_days": 4015}}, OF_INTERVAL),
+    "a schedule without interval": ({"rotation_schedule": {}}, OF_INTERVAL),
+    "a negative grace period": (
+        {"rotation_schedule": {"interval_days": 9, "grace_seconds": -1}},
+        "/rotation_schedule/grace_seconds",
+    ),
+    "a grace period as long as the interval": (
+        {"rotation_schedule": {"interval_days": 1, "grace_seconds": DAY}},
+        "/rotation_schedule",
+    ),
     "an expiry beyond the calendar": ({"expires_at": "9999-12-31T23:59:59-01:00"}, "/expires_at"),
 }
 
