@@ -68,3 +68,22 @@ def test_a_credential_that_may_only_read_is_told_what_it_lacks(terminal):
     )
     assert terminal.json("role", "list")["items"]
     assert "lacks a scope" in terminal.refused(3, "role", "create", "--name", "x")
+
+
+def test_a_platform_admin_works_in_the_organization_that_is_named(at_the_stub, stub):
+    stub.answer("GET", "/v1/roles", {"items": [{"id": "role_1", "name": "x"}], "next": None})
+    stub.answer("GET", "/v1/roles/role_1", {"id": "role_1", "name": "x"})
+    stub.answer("DELETE", "/v1/roles/role_1", b"", 204)
+    stub.answer("GET", "/v1/audit-events/export", b"{}\n")
+    at_the_stub.ok("--organization", "org_1", "role", "delete", "x", "--yes")
+    at_the_stub.ok("audit", "export", "--organization", "org_1")
+    asked = [(path, headers.get("Tokenserver-Organization")) for _, path, headers, _ in stub.asked]
+    assert {named for path, named in asked if path.startswith("/v1/")} == {"org_1"}
+    assert {named for path, named in asked if path.startswith("/oauth/")} == {None}
+    at_the_stub.ok("role", "list")
+    assert "Tokenserver-Organization" not in stub.asked[-1][2]
+
+
+def test_an_organization_is_no_second_header(at_the_stub, stub):
+    assert "--organization" in at_the_stub.refused(2, "role", "list", "--organization", "org_1\r\nX-Other: 1")
+    assert stub.asked == []

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.world import ROOT, World, a_world
 
-EXAMPLES = 25
+EXAMPLES = 15
 """Requests of each kind for each operation: about a minute."""
 SEED = 20261121
 SETTINGS = """

@@ -75,6 +75,12 @@ def test_access_is_what_is_listed_or_all_there_is_and_will_be(tenant):
     assert scopes(tenant, listed) == scopes(tenant, reading) == {"reports:read"}
     assert scopes(tenant, writing) == {"reports:read", "reports:write"}
     more = [{"name": f"users:{kind}", "access": kind, "sensitive": False} for kind in ("read", "write")]
+    preview = tenant.admin.act("api", tenant.api["id"], "preview", scopes=[*SCOPES, *more])
+    assert {one["client_id"]: one["gains"] for one in preview["credentials"]} == {
+        reading["client_id"]: ["users:read"],
+        writing["client_id"]: ["users:read", "users:write"],
+    }
+    assert scopes(tenant, writing) == {"reports:read", "reports:write"}, "a preview changes nothing"
     tenant.admin.change("api", tenant.api["id"], scopes=[*SCOPES, *more])
     assert scopes(tenant, listed) == {"reports:read"}
     assert scopes(tenant, reading) == {"reports:read", "users:read"}

@@ -105,6 +105,16 @@ def test_keys_are_listed_by_project_with_every_field(tenant):
     assert tenant.admin.all("credential", project="nowhere") == []
 
 
+def test_a_key_is_of_one_environment_and_moving_it_ends_its_tokens(tenant, wsgi_api):
+    made = of_billing(tenant)
+    token = tenant.token(made)
+    eventually(lambda: tenant.world.call(wsgi_api, token, "/production") == 200, "it is of this environment")
+    tenant.admin.change("credential", made["client_id"], environment="staging")
+    eventually(lambda: tenant.world.call(wsgi_api, token, "/production") == 401, "its token has ended")
+    assert tenant.world.call(wsgi_api, tenant.token(made), "/production") == 403
+    assert tenant.world.call(wsgi_api, tenant.token(made), "/billing") == 200
+
+
 def test_a_key_needs_a_name_and_a_project_that_is_there(tenant):
     for members in ({"project": "nowhere"}, {"name": ""}):
         with pytest.raises(Refused) as told:

@@ -1,7 +1,8 @@
 """A protected API as a process: `python -m tests.support.protected wsgi|asgi PORT OPTIONS`.
 
 `/any` takes every caller with a live token, `/reader` the role `reader`, `/admin` the role `cloud_admin`, `/write` the
-scope `reports:write`, `/billing` the project `billing`. OPTIONS is JSON with the arguments of the Verifier.
+scope `reports:write`, `/billing` the project `billing`, `/production` that environment. OPTIONS is JSON with
+the arguments of the Verifier.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ ROUTES = {
     "/admin": Require(roles={"cloud_admin"}),
     "/write": Require(scopes={"reports:write"}),
     "/billing": Require(project="billing"),
+    "/production": Require(environment="production"),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tokenserver.cli.secret_file import SecretPlace
 
 Command = Callable[..., Any]
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,24 @@ def shared_options(command: Command) -> Command:
     return run
 
 
+def _checked_id(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """It is sent as a header, which it must not end."""
+    if text is not None and _ID.fullmatch(text) is None:
+        raise usage("--organization: give the ID of an organization, such as `organization list` shows.")
+    return text
+
+
 _OPTIONS = (
     click.option("--output", type=click.Choice(["table", "json"]), help="For people (the default), or for scripts."),
     click.option("--quiet", "-q", is_flag=True, help="Show IDs only, or the secret only."),
     click.option("--yes", "-y", is_flag=True, help="Do not ask before something ends."),
     click.option("--profile", metavar="NAME", help="A profile that `login` stored, rather than the environment."),
-    click.option("--organization", metavar="ID", help="For platform admins: another organization than their own."),
+    click.option(
+        "--organization",
+        metavar="ID",
+        callback=_checked_id,
+        help="For platform admins: another organization than their own.",
+    ),
 )
 
 SECRET_FILE = (
