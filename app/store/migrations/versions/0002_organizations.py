@@ -26,7 +26,7 @@ def upgrade() -> None:
     op.add_column("organization", sa.Column("credential_quota", sa.BigInteger(), nullable=True))
     op.add_column("organization", sa.Column("longest_expiry_days", sa.BigInteger(), nullable=True))
     # With defaults that stay: SQLite takes them away only with the whole table, to which others refer.
-    fixed = sa.Column("names_are_fixed", sa.Boolean(), nullable=False, server_default=sa.false())
+    fixed: sa.Column[bool] = sa.Column("names_are_fixed", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column("organization", fixed)
     op.add_column("organization", sa.Column("version", sa.BigInteger(), nullable=False, server_default="1"))
     op.create_table(
