@@ -91,7 +91,14 @@ class Usage:
     """Counts, and tells the server. `count` is what a request does; all else is the background's."""
 
     def __init__(
-        self, reports: UsageReports, *, issuer: str, audience: str, sources: Sources, proxies: TrustedProxies, ticks: Clock
+        self,
+        reports: UsageReports,
+        *,
+        issuer: str,
+        audience: str,
+        sources: Sources,
+        proxies: TrustedProxies,
+        ticks: Clock,
     ) -> None:
         self._reports, self._audience, self._sources, self._proxies = reports, audience, sources, proxies
         self._ticks = ticks
