@@ -115,6 +115,14 @@ class Revealing(Output):
     """In the answer to a repeated request: what to do where the secret was lost."""
 
 
+class ChangedCredential(Credential):
+    """`feed_seq` is the number under which resource servers are told what has ended; null: nothing has."""
+
+    feed_seq: int | None
+    proofs: list[str]
+    """Addresses that say which resource servers have applied it: one for each API of its grants."""
+
+
 class CreatedCredential(Credential, Revealing):
     pass
 

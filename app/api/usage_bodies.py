@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
@@ -72,10 +73,15 @@ class UseInput(Input):
 
 
 def _ascending(applied: list[AppliedInput]) -> list[AppliedInput]:
-    pairs = zip(applied, applied[1:], strict=False)
-    if any(one.seq >= next_.seq or one.ago_ms < next_.ago_ms for one, next_ in pairs):
+    if any(one.seq >= next_.seq or one.ago_ms < next_.ago_ms for one, next_ in pairwise(applied)):
         raise refused("Must be in the order of numbers and of time.")
     return applied
+
+
+AppliedChanges = Annotated[
+    list[AppliedInput], short(MOST_APPLIED), Field(max_length=MOST_APPLIED), AfterValidator(_ascending)
+]
+Uses = Annotated[list[UseInput], short(MOST_USES), Field(max_length=MOST_USES)]
 
 
 class UsageReport(Input):
@@ -89,11 +95,9 @@ class UsageReport(Input):
     """The API that was called."""
     interval_ms: Annotated[int, Field(ge=100, le=HOUR * 1000)]
     """How often this process reports."""
-    applied: Annotated[
-        list[AppliedInput], short(MOST_APPLIED), Field(max_length=MOST_APPLIED), AfterValidator(_ascending)
-    ] = []
+    applied: AppliedChanges = Field(default=[])
     """The last changes of the feed that it has applied, in the order of their numbers."""
-    uses: Annotated[list[UseInput], short(MOST_USES), Field(max_length=MOST_USES)] = []
+    uses: Uses = Field(default=[])
     untold: Annotated[int, Field(ge=0, le=MOST_COUNTED)] = 0
     """Requests of which nothing but their number was kept."""
     leaving: bool = ABSENT
