@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from typing import Any
 
 import pytest
 
@@ -290,7 +291,7 @@ def test_a_running_verifier_reports_by_itself_and_says_goodbye(server, running, 
     verifier = running(issuer, interval=0.5)
     reports = server.reports
 
-    class Telling(list):
+    class Telling(list[Any]):
         def append(self, report):
             super().append(report)
             told.set()
