@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -12,6 +13,7 @@ import pytest
 from tests.support.callers import PEER, Request, bearer
 from tests.support.transports import RealTime
 from tokenserver.resource import Policy, Require, UsageReports
+from tokenserver.resource.asgi import TokenMiddleware
 from tokenserver.resource.testing import CLIENT_ID, FakeIssuer
 from tokenserver.resource.usage import OLDEST_BATCH
 
@@ -166,6 +168,32 @@ def test_a_change_is_told_before_the_interval_is_over(issuer, clock, server, rep
     assert server.reports[-1]["applied"][-1]["seq"] == issuer.seq
 
 
+def test_a_websocket_is_one_request_however_many_messages_it_carries(issuer, server, reporting):
+    verifier = reporting()
+    incoming = [{"type": "websocket.connect"}, *[{"type": "websocket.receive", "text": "hello"}] * 5]
+    scope = {
+        "type": "websocket",
+        "path": "/live",
+        "headers": [(b"authorization", f"Bearer {issuer.token()}".encode())],
+        "client": (PEER, 1),
+    }
+
+    async def app(scope, receive, send):
+        for _ in range(6):
+            assert (await receive())["type"] != "websocket.disconnect"
+            await send({"type": "websocket.send", "text": "hello"})
+
+    async def receive():
+        return incoming.pop(0)
+
+    async def send(message):
+        assert message["type"] == "websocket.send"
+
+    asyncio.run(TokenMiddleware(app, verifier, ANYBODY)(scope, receive, send))
+    verifier.usage.report()
+    assert [use["count"] for use in server.uses] == [1]
+
+
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 
@@ -302,6 +330,16 @@ def test_a_running_verifier_reports_by_itself_and_says_goodbye(server, running, 
     verifier.stop()
     assert sum(use["count"] for use in server.uses) == 1
     assert [report["leaving"] for report in server.reports][-1] is True
+
+
+def test_stopping_does_not_wait_for_a_server_that_was_away(server, running):
+    server.away = True
+    verifier = running(FakeIssuer(clock=RealTime()))
+    assert not verifier.usage.report()
+    verifier.start()
+    asked = len(server.asked)
+    verifier.stop()
+    assert len(server.asked) <= asked + 1  # the thread's own, if it was faster
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")

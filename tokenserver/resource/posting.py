@@ -1,6 +1,7 @@
-"""How is a report handed in? A token with the reporter's own credential, and a POST; bounded in time and size.
+"""How is a report handed in? A token with the reporter's own credential, and a POST.
 
-As in `fetching`: certificates are verified, redirects not followed, and the proxies of the environment not used. What
+Each step is bounded in time, and the answer in size; nothing but the thread of `usage` waits for either. As in
+`fetching`: certificates are verified, redirects not followed, and the proxies of the environment not used. What
 fails is `NotTaken`, in words of our own; a secret or a token is in none of them.
 """
 

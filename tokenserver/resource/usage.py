@@ -162,6 +162,11 @@ class Usage:
             self._note(None)
             return True
 
+    def leave(self) -> None:
+        """Say goodbye with what there is, unless nobody listened the last time: stopping must not take long."""
+        if self._failures == 0:
+            self.report(leaving=True)
+
     def health(self) -> dict[str, Any]:
         """For `Verifier.health`."""
         return {

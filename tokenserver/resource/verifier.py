@@ -148,7 +148,7 @@ class Verifier:
         was_running = self._background.running
         self._background.stop()
         if was_running and self.usage is not None:
-            self.usage.report(leaving=True)
+            self.usage.leave()
 
     close = stop
 
