@@ -304,5 +304,7 @@ def _security(issuer: str, scopes: dict[str, str]) -> Schema:
 
 
 def _scope_description(scope: str) -> str:
+    if scope == "usage:write":
+        return "Report usage, as resource servers do."
     subject, _, kind = scope.partition(":")
     return f"{'Read' if kind == 'read' else 'Create, change and end'} {subject}."
