@@ -88,7 +88,7 @@ class _Batch:
 
 
 class Usage:
-    """Counts, and tells the server. `count` is what a request does; all else is the background's."""
+    """Counts, and tells the server. `add` is what a request does; all else is the background's."""
 
     def __init__(
         self,
@@ -103,9 +103,10 @@ class Usage:
         self._reports, self._audience, self._sources, self._proxies = reports, audience, sources, proxies
         self._ticks = ticks
         self._desk = Desk(issuer, reports.client_id, reports.read_secret, reports.post, ticks, reports.timeout)
-        self._client_address = lru_cache(maxsize=1024)(self._address_behind)
+        self._client_address = lru_cache(maxsize=1024)(self._determined)
         self.route_of = reports.route_of
         self._tally = Tally(ticks, reports.most)
+        self.add = self._tally.add
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -121,20 +122,14 @@ class Usage:
         self.failure: str | None = None
         self.sent = self.given_up = 0
 
-    def count(
-        self,
-        client_id: str | None,
-        route: str | None,
-        status: int,
-        peer: str | None,
-        forwarded: Sequence[tuple[str, str]],
-    ) -> None:
-        """One request more. `peer` and `forwarded` are looked at where `client_id` has been proven."""
-        if client_id is None:
-            peer = None
-        elif forwarded and self._proxies.networks is not None:
-            peer = self._forwarded_for(peer, forwarded)
-        self._tally.add(client_id, route, status, peer)
+    def address_behind(self, peer: str, forwarded: Sequence[tuple[str, str]]) -> str | None:
+        """The caller's own address, if `peer` is a proxy of ours; None where nobody can say."""
+        if self._proxies.networks is None:
+            return peer
+        headers = tuple(forwarded)
+        if sum(len(value) for _, value in headers) < _LONGEST_REMEMBERED:
+            return self._client_address(peer, headers)
+        return self._determined(peer, headers)
 
     # --- in the background ------------------------------------------------------------------------------------------
 
@@ -216,13 +211,7 @@ class Usage:
 
     # --- addresses --------------------------------------------------------------------------------------------------
 
-    def _forwarded_for(self, peer: str | None, forwarded: Sequence[tuple[str, str]]) -> str | None:
-        headers = tuple(forwarded)
-        if sum(len(value) for _, value in headers) < _LONGEST_REMEMBERED:
-            return self._client_address(peer, headers)
-        return self._address_behind(peer, headers)
-
-    def _address_behind(self, peer: str | None, headers: tuple[tuple[str, str], ...]) -> str | None:
+    def _determined(self, peer: str, headers: tuple[tuple[str, str], ...]) -> str | None:
         try:
             return self._proxies.client_address(peer, headers)
         except TokenServerError:
