@@ -47,6 +47,7 @@ from app.services.organizations import Organizations
 from app.services.posting import Poster
 from app.services.readiness import Readiness
 from app.services.rotations import Rotations
+from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.settings import Settings
 from app.store import Store
@@ -93,6 +94,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         installation=installation,
         audit_trail=AuditTrail(store, clock),
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
+        usage=Usage(store, clock),
         idempotency=Idempotency(store, clock),
         github_keys=GithubKeys(settings.github_keys),
         clockwork=Clockwork(store, clock),
@@ -167,6 +169,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
             operators=services.operators,
             audit_trail=services.audit_trail,
             webhooks=services.webhooks,
+            usage=services.usage,
             admission=admission,
             idempotency=services.idempotency,
             settings=settings,

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from app.api import outputs
+from app.api.apis import PATH as APIS
 from app.api.conditions import etag
 from app.api.fields import a_year_after, moment_text
 from app.api.inputs import CredentialChange, CredentialCreation
@@ -18,6 +19,7 @@ from tokenserver.domain.credential import Credential, CredentialSecret, SecretSt
 from tokenserver.domain.restrictions import Restrictions
 
 PATH = "/v1/credentials"
+Proofs = list[str]
 _FINAL = {Status.REVOKED, Status.EXPIRED}
 
 
@@ -25,6 +27,7 @@ class CredentialOperations:
     def __init__(self, credentials: Credentials, settings: Settings, clock: Clock) -> None:
         self._credentials = credentials
         self._address = settings.issuer + PATH
+        self._apis = settings.issuer + APIS
         self._token_lifetime = settings.token_lifetime
         self._clock = clock
 
@@ -45,7 +48,7 @@ class CredentialOperations:
 
     def update(self, call: Call) -> Answer:
         change: CredentialChange = call.body
-        return _answer(
+        return self._changed(
             self._credentials.update(
                 call.caller, call.subject, call.version, lambda credential: changed(credential, change)
             )
@@ -62,28 +65,54 @@ class CredentialOperations:
             client_id=shown.client_id,
             client_secret=made.secret.reveal(),
             generation=shown.generation,
+            feed_seq=made.view.feed_seq,
+            proofs=self._proofs(made.view),
             credential=shown,
         )
         return Answer(body, etag(shown.version))
 
     def rotate(self, call: Call) -> Answer:
         made = self._credentials.rotate(call.caller, call.subject, call.body.grace_seconds, call.version)
-        return _rotated(made)
+        return self._rotated(made)
 
     def finish_rotation(self, call: Call) -> Answer:
-        return _answer(self._credentials.finish_rotation(call.caller, call.subject, call.version))
+        return self._changed(self._credentials.finish_rotation(call.caller, call.subject, call.version))
 
     def cancel_rotation(self, call: Call) -> Answer:
-        return _answer(self._credentials.cancel_rotation(call.caller, call.subject, call.version))
+        return self._changed(self._credentials.cancel_rotation(call.caller, call.subject, call.version))
 
     def disable(self, call: Call) -> Answer:
-        return _answer(self._credentials.disable(call.caller, call.subject, call.version))
+        return self._changed(self._credentials.disable(call.caller, call.subject, call.version))
 
     def enable(self, call: Call) -> Answer:
-        return _answer(self._credentials.enable(call.caller, call.subject, call.version))
+        return self._changed(self._credentials.enable(call.caller, call.subject, call.version))
 
     def revoke(self, call: Call) -> Answer:
-        return _answer(self._credentials.revoke(call.caller, call.subject, call.body.reason, call.version))
+        return self._changed(self._credentials.revoke(call.caller, call.subject, call.body.reason, call.version))
+
+    def _changed(self, view: CredentialView) -> Answer:
+        shown = credential_shown(view)
+        body = outputs.ChangedCredential(**dict(shown), feed_seq=view.feed_seq, proofs=self._proofs(view))
+        return Answer(body, etag(shown.version))
+
+    def _rotated(self, made: NewSecret) -> Answer:
+        shown = credential_shown(made.view)
+        if made.retiring is None or made.retiring.expires_at is None:
+            raise ValueError("a rotation leaves a secret that retires")
+        body = outputs.Rotated(
+            client_id=shown.client_id,
+            client_secret=made.secret.reveal(),
+            old_secret_id=made.retiring.id,
+            new_secret_id=made.secret_id,
+            grace_expires_at=moment_text(made.retiring.expires_at),
+            feed_seq=made.view.feed_seq,
+            proofs=self._proofs(made.view),
+            credential=shown,
+        )
+        return Answer(body, etag(shown.version))
+
+    def _proofs(self, view: CredentialView) -> Proofs:
+        return [f"{self._apis}/{api_id}/instances?seq={view.feed_seq}" for api_id in view.api_ids]
 
     def _draft(self, asked: CredentialCreation) -> Draft:
         """Missing is not null: an expiry that is not mentioned is twelve months away."""
@@ -157,21 +186,6 @@ def credential_shown(view: CredentialView) -> outputs.Credential:
 
 def _answer(view: CredentialView) -> Answer:
     return Answer(credential_shown(view), etag(view.credential.version))
-
-
-def _rotated(made: NewSecret) -> Answer:
-    shown = credential_shown(made.view)
-    if made.retiring is None or made.retiring.expires_at is None:
-        raise ValueError("a rotation leaves a secret that retires")
-    body = outputs.Rotated(
-        client_id=shown.client_id,
-        client_secret=made.secret.reveal(),
-        old_secret_id=made.retiring.id,
-        new_secret_id=made.secret_id,
-        grace_expires_at=moment_text(made.retiring.expires_at),
-        credential=shown,
-    )
-    return Answer(body, etag(shown.version))
 
 
 def _secrets(view: CredentialView) -> list[outputs.Secret]:

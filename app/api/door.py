@@ -28,6 +28,7 @@ from app.api.roles import RoleOperations
 from app.api.selecting import FILTERS, read_selection
 from app.api.subjects import ELSEWHERE, NOWHERE, SUBJECTS
 from app.api.table import operations
+from app.api.usage import UsageOperations
 from app.api.webhooks import WebhookOperations
 from app.http import address_of, request_id_of, respond
 from app.services.admission import Admission, Wanted
@@ -39,6 +40,7 @@ from app.services.credentials import Credentials
 from app.services.idempotency import Idempotency
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.settings import Settings
 from tokenserver.clock import Clock, utc_now
@@ -57,6 +59,7 @@ class AdminApi:
         operators: Operators,
         audit_trail: AuditTrail,
         webhooks: Webhooks,
+        usage: Usage,
         admission: Admission,
         idempotency: Idempotency,
         settings: Settings,
@@ -74,6 +77,7 @@ class AdminApi:
             of_operators=OperatorOperations(operators, settings),
             of_audit_events=AuditEventOperations(audit_trail, settings),
             of_webhooks=WebhookOperations(webhooks, settings, clock),
+            of_usage=UsageOperations(usage, clock),
         )
         self._issuer = settings.issuer
 

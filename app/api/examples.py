@@ -75,8 +75,15 @@ CREDENTIALS: Example = {"items": [CREDENTIAL], "next": "MTc5NTI1MzQwMC50c2NfNGZW
 
 CREDENTIAL_CHANGE: Example = {"allowed_ips": ["192.0.2.0/24"], "token_lifetime": 600}
 
+_TOLD: Example = {
+    "feed_seq": 1042,
+    "proofs": ["https://auth.example.com/v1/apis/api_2Fq7XnB4vKcT8sLm/instances?seq=1042"],
+}
+_UNTOLD: Example = {"feed_seq": None, "proofs": []}
+
 NARROWED: Example = {
     **CREDENTIAL,
+    **_TOLD,
     "allowed_ips": ["192.0.2.0/24"],
     "token_lifetime": 600,
     "generation": 2,
@@ -90,6 +97,7 @@ REGENERATED: Example = {
     "client_id": _CLIENT_ID,
     "client_secret": _SECRET,
     "generation": 2,
+    **_TOLD,
     "credential": {
         **CREDENTIAL,
         "generation": 2,
@@ -109,6 +117,7 @@ ROTATED: Example = {
     "old_secret_id": _OLD,
     "new_secret_id": _NEW,
     "grace_expires_at": _GRACE_ENDS,
+    **_TOLD,
     "credential": {
         **CREDENTIAL,
         "generation": 2,
@@ -118,10 +127,11 @@ ROTATED: Example = {
     },
 }
 
-FINISHED: Example = {**REGENERATED["credential"], "version": 3}
+FINISHED: Example = {**REGENERATED["credential"], **_TOLD, "version": 3}
 
 CANCELLED: Example = {
     **CREDENTIAL,
+    **_TOLD,
     "generation": 3,
     "floor": 3,
     "secrets": [{**_NEW_SECRET, "state": "ended"}, _LIVE_SECRET],
@@ -130,6 +140,7 @@ CANCELLED: Example = {
 
 DISABLED: Example = {
     **CREDENTIAL,
+    **_TOLD,
     "status": "disabled",
     "generation": 2,
     "floor": 2,
@@ -137,12 +148,13 @@ DISABLED: Example = {
     "version": 2,
 }
 
-ENABLED: Example = {**DISABLED, "status": "active", "disabled_at": None, "version": 3}
+ENABLED: Example = {**DISABLED, **_UNTOLD, "status": "active", "disabled_at": None, "version": 3}
 
 REVOCATION: Example = {"reason": "The archive has moved."}
 
 REVOKED: Example = {
     **CREDENTIAL,
+    **_TOLD,
     "status": "revoked",
     "rotation_schedule": None,
     "generation": 2,

@@ -56,6 +56,10 @@ _QUERY |= {
     "created_by": {"description": "Made by this actor, as the credential shows it.", "schema": _TEXT},
     "expires_before": {"description": "Expires, or has expired, before this moment.", "schema": _MOMENT},
     "unused_since": {"description": "Older than this moment, and not used since.", "schema": _MOMENT},
+    "seq": {
+        "description": "The number of a change of the generation feed: `feed_seq` of the answer to what was done.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+    },
     "sort": {
         "description": "By what, and with a hyphen backwards.",
         "schema": {"type": "string", "enum": [order.value for order in Order], "default": Order.NEWEST.value},
@@ -300,5 +304,7 @@ def _security(issuer: str, scopes: dict[str, str]) -> Schema:
 
 
 def _scope_description(scope: str) -> str:
+    if scope == "usage:write":
+        return "Report usage, as resource servers do."
     subject, _, kind = scope.partition(":")
     return f"{'Read' if kind == 'read' else 'Create, change and end'} {subject}."

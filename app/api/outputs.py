@@ -115,6 +115,14 @@ class Revealing(Output):
     """In the answer to a repeated request: what to do where the secret was lost."""
 
 
+class ChangedCredential(Credential):
+    """`feed_seq` is the number under which resource servers are told what has ended; null: nothing has."""
+
+    feed_seq: int | None
+    proofs: list[str]
+    """Addresses that say which resource servers have applied it: one for each API of its grants."""
+
+
 class CreatedCredential(Credential, Revealing):
     pass
 
@@ -122,6 +130,10 @@ class CreatedCredential(Credential, Revealing):
 class Regenerated(Revealing):
     client_id: str
     generation: int
+    feed_seq: int | None
+    """The number under which resource servers are told of it."""
+    proofs: list[str]
+    """Addresses that say which resource servers have applied it: one for each API of its grants."""
     credential: Credential
 
 
@@ -131,6 +143,10 @@ class Rotated(Revealing):
     new_secret_id: str
     grace_expires_at: MomentText
     """Until then the old secret and its tokens work as well."""
+    feed_seq: int | None
+    """The number under which resource servers are told of it."""
+    proofs: list[str]
+    """Addresses that say which resource servers have applied it: one for each API of its grants."""
     credential: Credential
 
 

@@ -23,6 +23,7 @@ from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.posting import Poster
 from app.services.rotations import Rotations
+from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.store import Store
 from app.store.high_water import HighWater
@@ -46,6 +47,7 @@ class Services:
     installation: Installation
     audit_trail: AuditTrail
     audit_upkeep: AuditUpkeep
+    usage: Usage
     idempotency: Idempotency
     github_keys: GithubKeys
     clockwork: Clockwork

@@ -61,11 +61,16 @@ Transition = Callable[[Credential, Transaction, float], Credential]
 
 @dataclass(frozen=True, slots=True)
 class CredentialView:
-    """A credential with every secret it ever had and their last uses, as of `now`."""
+    """A credential with every secret it ever had and their last uses, as of `now`.
+
+    After a change that ended something: the number under which the feed tells of it, and the APIs that are concerned.
+    """
 
     credential: Credential
     history: SecretHistory
     now: float
+    feed_seq: int | None = None
+    api_ids: tuple[str, ...] = ()
 
 
 PlacedView = tuple[CredentialView, Place]
@@ -261,10 +266,12 @@ class Credentials:
                 raise PreconditionFailed
             refuse_escalation(tx, caller, before.restrictions, own=_is_own(caller, before))
             after = transition(before, tx, now)
+            seq = None
             if after is not before:
-                save_changes(tx, caller, event, [(before, after)], now)
+                seq = save_changes(tx, caller, event, [(before, after)], now).get(reference(client_id))
             history = tx.credentials.secret_histories([after])[client_id]
-        return CredentialView(after, history, now)
+            api_ids = () if seq is None else _concerned(tx, before)
+        return CredentialView(after, history, now, seq, api_ids)
 
     def _view(self, tx: Transaction, caller: Caller, client_id: str, now: float) -> CredentialView:
         credential = tx.credentials.get(caller.organization_id, client_id)
@@ -290,9 +297,9 @@ def save_changes(
     changed: Sequence[tuple[Credential, Credential]],
     now: float,
     **detail: str,
-) -> None:
+) -> dict[str, int]:
     """What every change of credentials does, before and after each: rows, floors that moved, audit lines; in this
-    order. `detail` is told in the lines as well.
+    order. `detail` is told in the lines as well. By reference, the number of the last floor that was told.
     """
     tx.credentials.save_all(changed)
     told = [
@@ -308,6 +315,14 @@ def save_changes(
         lines.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **more))
         lines.extend(_of_schedule(caller, before, after, now))
     tx.audit.append(*lines)
+    return numbers
+
+
+def _concerned(tx: Transaction, credential: Credential) -> tuple[str, ...]:
+    """The APIs whose resource servers its tokens were good for."""
+    catalogue = tx.catalogue.of(credential.organization_id)
+    audiences = (grant.audience for grant in credential.restrictions.grants)
+    return tuple(catalogue[audience].id for audience in audiences if audience in catalogue)
 
 
 def _policy(tx: Transaction, caller: Caller) -> Policy:

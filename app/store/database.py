@@ -47,6 +47,7 @@ from app.store.organizations import OrganizationStore
 from app.store.outbox import Outbox
 from app.store.rotations import RotationStore
 from app.store.signing_keys import SigningKeyStore
+from app.store.usage import UsageStore
 from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
 from tokenserver.errors import Unavailable
@@ -118,6 +119,7 @@ class Transaction:
         self.audit_record = AuditRecord(session)
         self.audit_search = AuditSearch(session)
         self.outbox = Outbox(session)
+        self.usage = UsageStore(session)
         self.idempotency = IdempotencyStore(session)
         self.leases = LeaseStore(session)
         self.webhooks = WebhookStore(session)

@@ -92,6 +92,7 @@ class FeedStore:
                     "ref": ref,
                     "floor": floor,
                     "effective_at": effective_at,
+                    "told_ms": int(now * 1000),
                 }
                 for seq, (kind, ref, floor, effective_at) in numbered
             ],

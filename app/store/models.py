@@ -265,6 +265,8 @@ class GenerationEventRow(Base):
     ref: Mapped[str]
     floor: Mapped[int]
     effective_at: Mapped[int]
+    told_ms: Mapped[int | None]
+    """When it was recorded, in milliseconds since the epoch; null where it was before this was kept."""
 
 
 class CounterRow(Base):
@@ -459,6 +461,46 @@ class AttemptRow(Base):
     duration_ms: Mapped[int]
     status: Mapped[int | None]
     error: Mapped[str | None]
+
+
+class UsageRow(Base):
+    """What one credential did at one API within an hour, by instance, route, status and address.
+
+    `client_id` is empty for whoever has proven nothing, `route` and `address` where they were not told.
+    """
+
+    __tablename__ = "usage"
+    __table_args__ = (Index(None, "hour"), _CLUSTERED)
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    api_id: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[int] = mapped_column(primary_key=True)
+    instance: Mapped[str] = mapped_column(primary_key=True)
+    route: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    first_at: Mapped[int]
+    last_at: Mapped[int]
+
+
+class UsageInstanceRow(Base):
+    """A process of a resource server: its last report, and the last changes of the feed that it has applied (JSON)."""
+
+    __tablename__ = "usage_instance"
+    __table_args__ = (Index(None, "reported_ms"), _CLUSTERED)
+
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    api_id: Mapped[str] = mapped_column(primary_key=True)
+    process: Mapped[str] = mapped_column(primary_key=True)
+    instance: Mapped[str]
+    reported_ms: Mapped[int]
+    interval_ms: Mapped[int]
+    batch: Mapped[int]
+    untold: Mapped[int]
+    has_left: Mapped[bool]
+    applied: Mapped[str]
 
 
 class LeaseRow(Base):

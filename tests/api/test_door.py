@@ -11,6 +11,7 @@ from app.services.audit import Caller
 from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import Draft
 from app.services.webhooks import WebhookDraft
+from tests.support.contract import REPORTS
 from tests.support.server import ALL_SCOPES, serving
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.operators import Membership, OperatorRole
@@ -19,6 +20,7 @@ from tokenserver.domain.restrictions import Restrictions
 from tokenserver.errors import InsufficientScope
 
 BODIES = {
+    "reportUsage": {"instance": "x", "process": "0" * 16, "batch": 1, "audience": REPORTS, "interval_ms": 5000},
     "createCredential": {"name": "x"},
     "changeCredential": {"name": "x"},
     "rotateSecret": {"grace_seconds": 5},

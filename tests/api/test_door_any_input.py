@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.api import inputs
+from app.api import inputs, usage_bodies
 from app.api.webhook_bodies import WebhookCreation
 from tests.support.contract import REPORTS
 
@@ -35,6 +35,9 @@ MODELS = (
     inputs.OperatorCreation,
     inputs.BulkChange,
     inputs.BulkFilter,
+    usage_bodies.UsageReport,
+    usage_bodies.UseInput,
+    usage_bodies.AppliedInput,
     WebhookCreation,
 )
 MEMBERS = sorted({name for model in MODELS for name in model.model_fields} | {"audience"})
@@ -98,6 +101,7 @@ OPERATIONS = [
     ("PATCH", "/v1/projects/{project_id}"),
     ("POST", "/v1/operators"),
     ("PATCH", "/v1/operators/{operator_id}"),
+    ("POST", "/v1/usage-reports"),
     ("POST", "/v1/webhooks"),
     ("PATCH", "/v1/webhooks/{webhook_id}"),
     ("POST", "/v1/webhooks/{webhook_id}/rotate-secret"),

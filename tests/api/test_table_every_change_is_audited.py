@@ -14,7 +14,7 @@ import pytest
 
 from app.api.operation import Operation
 from tests.api.test_openapi import door_of
-from tests.support.contract import Api
+from tests.support.contract import REPORTS, Api
 from tokenserver.domain.audit import Event
 
 Ids = dict[str, str]
@@ -95,6 +95,14 @@ class Deed:
 
 
 DEEDS = {
+    "reportUsage": [
+        # What resource servers tell every few seconds changes nothing that anybody is judged by.
+        Deed(
+            nothing,
+            (),
+            {"instance": "x", "process": "0" * 16, "batch": 1, "audience": REPORTS, "interval_ms": 5000},
+        )
+    ],
     "createCredential": [Deed(nothing, (Event.CREDENTIAL_CREATED,), {"name": "x"})],
     "changeCredential": [Deed(a_credential, (Event.CREDENTIAL_UPDATED,), {"name": "other"})],
     "deleteCredential": [Deed(a_credential, (Event.CREDENTIAL_DELETED,))],

@@ -9,7 +9,9 @@ import pytest
 from tests.support import django_site  # noqa: F401  two of the modules want a configured Django
 
 PUBLIC = {
-    "tokenserver.resource": {"Guard", "Policy", "Principal", "Require", "Verifier", "all_of", "any_of"},
+    "tokenserver.resource": {
+        *("Guard", "Policy", "Principal", "Require", "UsageReports", "Verifier", "all_of", "any_of"),
+    },
     "tokenserver.resource.wsgi": {"TokenMiddleware"},
     "tokenserver.resource.asgi": {"TokenMiddleware"},
     "tokenserver.resource.flask": {"TokenGuard", "current_principal", "require"},

@@ -1,8 +1,8 @@
 """A protected API as a process: `python -m tests.support.protected wsgi|asgi PORT OPTIONS`.
 
 `/any` takes every caller with a live token, `/reader` the role `reader`, `/admin` the role `cloud_admin`, `/write` the
-scope `reports:write`, `/billing` the project `billing`, `/production` that environment. OPTIONS is JSON with
-the arguments of the Verifier.
+scope `reports:write`, `/billing` the project `billing`, `/production` that environment. OPTIONS is JSON with the
+arguments of the Verifier; `reports` has those of UsageReports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIServer, make_server
 
 import uvicorn
 
-from tokenserver.resource import Require, Verifier, asgi, wsgi
+from tokenserver.resource import Require, UsageReports, Verifier, asgi, wsgi
 
 ROUTES = {
     "/any": Require(any_caller=True),
@@ -46,6 +46,9 @@ class Threading(ThreadingMixIn, WSGIServer):
 
 
 def main(kind: str, port: int, options: dict[str, Any]) -> None:
+    reports = options.pop("reports", None)
+    if reports is not None:
+        options["reports"] = UsageReports(**reports)
     verifier = Verifier(trusted_proxies=["127.0.0.0/8"], **options)
     if kind == "asgi":
         app: Any = asgi.TokenMiddleware(asgi_api, verifier, required)

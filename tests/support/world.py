@@ -100,10 +100,18 @@ class World:
         self._wait_for(f"http://127.0.0.1:{port}/readyz", node, 200)
         return node
 
-    def start_api(self, *, max_staleness: float = 30.0, wait: float = 0.0, kind: str = "wsgi") -> str:
-        """A protected API in a process of its own; returns its base URL."""
+    def start_api(
+        self,
+        *,
+        max_staleness: float = 30.0,
+        wait: float = 0.0,
+        kind: str = "wsgi",
+        reports: dict[str, Any] | None = None,
+    ) -> str:
+        """A protected API in a process of its own, which is the last of `processes`; returns its base URL."""
         port = free_port()
-        options = {"issuer": self.issuer, "audience": AUDIENCE, "max_staleness": max_staleness, "wait": wait}
+        options: dict[str, Any] = {"issuer": self.issuer, "audience": AUDIENCE}
+        options |= {"max_staleness": max_staleness, "wait": wait, "reports": reports}
         command = ["-m", "tests.support.protected", kind, str(port), json.dumps(options)]
         process = Process(command, self.environment, self.home / f"api-{port}.log")
         self.processes.append(process)

@@ -29,6 +29,7 @@ _OF_AN_ORGANIZATION: Mapping[str, tuple[Kind, ...]] = {
     "webhooks": (Kind.READ, Kind.WRITE),
     "organization": (Kind.READ, Kind.WRITE),
     "audit": (Kind.READ,),
+    "usage": (Kind.WRITE,),
 }
 _OF_THE_PLATFORM: Mapping[str, tuple[Kind, ...]] = {
     "organizations": (Kind.READ, Kind.WRITE),

@@ -8,13 +8,14 @@
 
 Inside, from a request inwards: an adapter (`wsgi`, `asgi`, …) → `guard` (→ `policy`, `bearer`, `answers`) → `judge`
 (→ `cache`) and, beside the requests, `background` → `sources` (→ `wishes`) → `issuer` → `fetching`; what is known is
-one value of `knowledge`.
+one value of `knowledge`. What is told of the use of an API: `usage` (→ `tally`, `posting`).
 """
 
 from tokenserver.resource.guard import Guard
 from tokenserver.resource.policy import Policy
 from tokenserver.resource.principal import Principal
 from tokenserver.resource.require import Require, all_of, any_of
+from tokenserver.resource.usage import UsageReports
 from tokenserver.resource.verifier import Verifier
 
-__all__ = ["Guard", "Policy", "Principal", "Require", "Verifier", "all_of", "any_of"]
+__all__ = ["Guard", "Policy", "Principal", "Require", "UsageReports", "Verifier", "all_of", "any_of"]

@@ -41,10 +41,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal(Answer):
-    """`pending`: look again once this attempt is done, it may turn out otherwise."""
+    """`pending`: look again once this attempt is done, it may turn out otherwise. `client_id`: who was refused, if that
+    was proven.
+    """
 
     fault: TokenServerError = field(compare=False)
     pending: Attempt | None = field(default=None, compare=False)
+    client_id: str | None = field(default=None, compare=False)
 
     @property
     def challenge(self) -> str | None:

@@ -67,6 +67,8 @@ class TokenMiddleware:
         outcome = self.guard.check(presented)
         if isinstance(outcome, Refusal) and outcome.pending is not None:
             outcome = await self.guard.outcome_in_loop(presented)
+        else:
+            self.guard.count(presented, outcome)
         if isinstance(outcome, Answer):
             return await (_refuse if kind == "http" else _refuse_websocket)(outcome, scope, receive, send)
         if outcome is None:
@@ -104,7 +106,7 @@ class _Socket:
     async def _is_live(self) -> bool:
         if self._closed is not None:
             return False
-        outcome = await self._guard.outcome_in_loop(self._presented)
+        outcome = await self._guard.outcome_in_loop(self._presented, counts=False)
         if isinstance(outcome, Principal) or self._closed is not None:
             return self._closed is None
         unknown = isinstance(outcome, Answer) and outcome.status == 503

@@ -4,6 +4,7 @@
   fresh locks, keeps what was known, and starts a thread of its own at its first request.
 - Where the issuer holds our polls for seconds (`wait`), a second thread runs the errands, so that a token under a brand
   new key does not wait until the poll comes back.
+- What a resource server tells of its use (`usage`) has a thread of its own: a report must not delay news.
 - With `threads=False` nothing runs by itself: whatever is due is done by the caller, at each request, before it is
   answered. That is for tests, which so need neither threads nor sleeps.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from weakref import WeakSet
 
 from tokenserver.resource.sources import LONGEST_PAUSE, Sources
@@ -24,9 +25,18 @@ log = logging.getLogger("tokenserver.resource")
 class Background:
     """Runs `Sources` until it is stopped. `running` is read at every request."""
 
-    def __init__(self, sources: Sources, *, threads: bool, and_after_fork: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        threads: bool,
+        and_after_fork: Sequence[Callable[[], None]],
+        beside: Callable[[], float] | None = None,
+    ) -> None:
+        """`beside` is other work for a thread of its own; it says how many seconds until its next turn."""
         self._sources = sources
         self._and_after_fork = and_after_fork
+        self._beside = beside
         self._has_threads = threads
         self.stopped = False
         self.running = False
@@ -43,7 +53,7 @@ class Background:
                 return
             self._stopping = threading.Event()
             works = [self._sources.poll_if_due, self._errands] if self._sources.holds else [self._sources.attend]
-            for work in works:
+            for work in (*works, *filter(None, [self._beside])):
                 wake = threading.Event()
                 named = f"tokenserver-{work.__name__.strip('_')}"
                 thread = threading.Thread(target=_loop, args=(work, wake, self._stopping), name=named, daemon=True)
@@ -80,7 +90,8 @@ class Background:
 
     def after_fork(self) -> None:
         self._sources.after_fork()
-        self._and_after_fork()
+        for follow in self._and_after_fork:
+            follow()
         self.running = False
         self._lock = threading.Lock()
         self._threads = []

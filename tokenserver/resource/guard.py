@@ -13,9 +13,10 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
-from tokenserver.errors import TokenServerError, Unavailable
+from tokenserver.errors import Refused, TokenServerError, Unavailable
 from tokenserver.resource.answers import Answer, Refusal, Speaker
 from tokenserver.resource.bearer import bearer_token
 from tokenserver.resource.explaining import refuse_in_production
@@ -76,7 +77,11 @@ class Guard:
         if metadata is not False:
             more = {} if metadata is True else metadata
             self.resource = ProtectedResource(verifier.audience, verifier.issuer, _scopes_of(require), more)
-        self.routed = self._require is None or self.resource is not None
+        self._usage = verifier.usage
+        self._route_of = None if self._usage is None else self._usage.route_of
+        if self._usage is not None and self._route_of is None and isinstance(require, Policy):
+            self._route_of = require.route_of
+        self.routed = self._require is None or self.resource is not None or self._route_of is not None
         """Whether method and path matter."""
         self._speaker = Speaker(verifier.audience, None if self.resource is None else self.resource.url, explain)
 
@@ -84,22 +89,47 @@ class Guard:
         """For a thread: it may wait for up to the verifier's `patience`."""
         outcome = self.check(presented)
         if isinstance(outcome, Refusal) and outcome.pending is not None and self._patience.wait(outcome.pending):
-            return self.check(presented)
+            outcome = self.check(presented)
+        if self._usage is not None:
+            self.count(presented, outcome)
         return outcome
 
-    async def outcome_in_loop(self, presented: Presented) -> Outcome:
-        """The same for an event loop, which goes on meanwhile."""
+    async def outcome_in_loop(self, presented: Presented, *, counts: bool = True) -> Outcome:
+        """The same for an event loop, which goes on meanwhile. `counts`: whether it is a request of its own."""
         outcome = self.check(presented)
         if (
             isinstance(outcome, Refusal)
             and outcome.pending is not None
             and await self._patience.wait_in_loop(outcome.pending)
         ):
-            return self.check(presented)
+            outcome = self.check(presented)
+        if counts and self._usage is not None:
+            self.count(presented, outcome)
         return outcome
 
+    def count(self, presented: Presented, outcome: Outcome) -> None:
+        """Remember for the next report, where there are any, who was let in or refused. Never fails."""
+        usage = self._usage
+        if usage is None:
+            return
+        client_id: str | None
+        try:
+            if isinstance(outcome, Principal):
+                client_id, status = outcome.client_id, 200
+            elif isinstance(outcome, Refusal):
+                client_id, status = outcome.client_id, outcome.status
+            else:  # open to all
+                return
+            route = None if self._route_of is None else self._route_of(presented.method, presented.path)
+            peer = None if client_id is None else presented.peer  # strangers fill nothing
+            if peer is not None and presented.forwarded:
+                peer = usage.address_behind(peer, presented.forwarded)
+            usage.add(client_id, route, status, peer)
+        except Exception as fault:  # noqa: BLE001  the function is the app's; a count is not worth a request
+            log.error("unexpected %s at %s", type(fault).__name__, _place_of(fault))  # noqa: TRY400  no stranger's text
+
     def check(self, presented: Presented) -> Outcome:
-        """The caller, if it may pass, as far as is known now."""
+        """The caller, if it may pass, as far as is known now. Counts nothing."""
         try:
             return self._admit(presented)
         except NotYetKnown as fault:
@@ -128,12 +158,15 @@ class Guard:
         unverified_token = bearer_token(presented.authorization, self._judge.texts_proven)
         # 3. Is the token good, and still live?
         proven = self._judge.prove(unverified_token, None if require is None else require.on_stale)
-        # 4. May it be used from there?
-        self._judge.refuse_address(proven, presented.peer, presented.forwarded)
-        # 5. Has it what is required?
-        if require is None:
-            raise Lacking(detail="nobody may pass here: no rule takes this method and path")
-        require.check(proven.principal)
+        try:
+            # 4. May it be used from there?
+            self._judge.refuse_address(proven, presented.peer, presented.forwarded)
+            # 5. Has it what is required?
+            if require is None:
+                raise Lacking(detail="nobody may pass here: no rule takes this method and path")
+            require.check(proven.principal)
+        except Refused as fault:
+            return replace(self.refusal(fault), client_id=proven.principal.client_id)
         return proven.principal
 
     def _required_of(self, presented: Presented) -> Required | None:

@@ -32,6 +32,8 @@ NEVER: Final = float("-inf")
 PASSED_OVER: Final = 5
 """Seconds that a statement without news may be older than the newest one."""
 
+MOST_APPLIED: Final = 16
+"""Numbers of the feed whose moment is remembered."""
 PRUNED_EVERY: Final = 60
 """Seconds: pruning copies what is kept, and an ending that is kept a little longer does no harm."""
 
@@ -53,7 +55,8 @@ class Known:
     """`born_at` is when the newest statement was signed, on our monotonic clock.
 
     `lead` is what the issuer's clock is ahead of our monotonic one, at the very least: a statement signed at `iat` that
-    we hold at tick `t` proves that the issuer's clock had come to `iat` by then.
+    we hold at tick `t` proves that the issuer's clock had come to `iat` by then. `applied` has the last numbers of the
+    feed that were applied here, and when on our monotonic clock.
     """
 
     keys: Mapping[str, VerifyingKey] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class Known:
     born_at: float = NEVER
     lead: float = NEVER
     pruned_at: float = NEVER
+    applied: tuple[tuple[int, float], ...] = ()
 
     def key_of(self, kid: str) -> VerifyingKey | None:
         """The key of that name; raises InvalidToken if it has been revoked."""
@@ -92,6 +96,7 @@ class Known:
             born_at=ticks - age,
             lead=lead,
             pruned_at=pruned_at,
+            applied=self.applied if told.seq == self.seq else (*self.applied, (told.seq, ticks))[-MOST_APPLIED:],
         )
 
     def _refuse_what_goes_back(self, told: Statement) -> None:

@@ -37,6 +37,7 @@ LONGEST_REMEMBERED: Final = 256
 _MOST_REMEMBERED: Final = 2048
 _METHOD = re.compile(r"[A-Z][A-Z-]*\Z")
 _EVERY: Final[frozenset[str]] = frozenset()
+_USUAL: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 Row = tuple[str, str, Required]
@@ -79,13 +80,25 @@ class Policy:
             raise ValueError("a table without rules closes everything: name a route")
         _refuse_the_unreachable(self.rules)
         self._remembered = lru_cache(_MOST_REMEMBERED)(self._required)
+        self._routes_remembered = lru_cache(_MOST_REMEMBERED)(self._route)
 
     def __call__(self, method: str, path: str) -> Required | None:
         return self._remembered(method, path) if len(path) < LONGEST_REMEMBERED else self._required(method, path)
 
+    def route_of(self, method: str, path: str) -> str | None:
+        """`GET /reports/{id}`: by the pattern of the rule that holds, since a path may hold secrets; None: no rule."""
+        return self._routes_remembered(method, path) if len(path) < LONGEST_REMEMBERED else self._route(method, path)
+
     def scopes(self) -> frozenset[str]:
         """Every scope that the table names."""
         return frozenset().union(*(rule.required.all_scopes() for rule in self.rules if rule.required is not Open.OPEN))
+
+    def _route(self, method: str, path: str) -> str | None:
+        if self(method, path) is None:
+            return None
+        read = segments_of(path)
+        pattern = next(rule.pattern.text for rule in self.rules if rule.takes(method) and rule.pattern.matches(read))
+        return f"{method if method in _USUAL else '*'} {pattern}"
 
     def _required(self, method: str, path: str) -> Required | None:
         read, plainly_read = segments_of(path), plain_segments_of(path)

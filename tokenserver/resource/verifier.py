@@ -29,6 +29,7 @@ from tokenserver.resource.principal import Principal
 from tokenserver.resource.require import OnStale, Require
 from tokenserver.resource.sources import Sources
 from tokenserver.resource.timekeeping import Timekeeper
+from tokenserver.resource.usage import Usage, UsageReports
 
 _QUOTABLE = re.compile(r"[!#-\[\]-~]+\Z")
 """What can stand between the quotation marks of a challenge."""
@@ -45,6 +46,7 @@ class Verifier:
     - `key_cooldown`: tokens that name unknown keys cause at most one fetch in so many seconds.
     - `patience`: how long a request may wait for what was never heard of; `timeout`: how long one fetch may take.
     - `most_tokens`: how many proven tokens are remembered, at some 5 KiB each.
+    - `reports`: tell the issuer who calls what, and which changes are applied here (`usage`); None tells nothing.
     - `allow_http`: plain http to another machine than this one, where anybody on the way can forge keys.
     - `fetch`, `clock`, `monotonic`, `background`: another transport, another time; False runs no thread (for tests).
     """
@@ -63,6 +65,7 @@ class Verifier:
         patience: float = 3.0,
         timeout: float = 5.0,
         most_tokens: int = MOST_TOKENS,
+        reports: UsageReports | None = None,
         allow_http: bool = False,
         fetch: Fetch | None = None,
         clock: Clock = utc_now,
@@ -89,7 +92,18 @@ class Verifier:
             wait=wait,
             key_cooldown=key_cooldown,
         )
-        self._background = Background(self._sources, threads=background, and_after_fork=self.patience.after_fork)
+        proxies = TrustedProxies.parse(trusted_proxies or ())
+        self.usage: Usage | None = None
+        if reports is not None:
+            self.usage = Usage(
+                reports, issuer=issuer, audience=audience, sources=self._sources, proxies=proxies, ticks=monotonic
+            )
+        self._background = Background(
+            self._sources,
+            threads=background,
+            and_after_fork=[part.after_fork for part in (self.patience, self.usage) if part is not None],
+            beside=None if self.usage is None else self.usage.attend,
+        )
         self.judge = Judge(
             issuer,
             audience,
@@ -97,7 +111,7 @@ class Verifier:
             background=self._background,
             time=self._time,
             proven=self._proven,
-            proxies=TrustedProxies.parse(trusted_proxies or ()),
+            proxies=proxies,
             max_staleness=max_staleness,
             on_stale=self._on_stale,
         )
@@ -130,8 +144,11 @@ class Verifier:
         self._background.start()
 
     def stop(self) -> None:
-        """Fetch no more; once the news is too old, the policy for stale news holds."""
+        """Fetch no more; once the news is too old, the policy for stale news holds. A last report says goodbye."""
+        was_running = self._background.running
         self._background.stop()
+        if was_running and self.usage is not None:
+            self.usage.leave()
 
     close = stop
 
@@ -183,6 +200,7 @@ class Verifier:
         judged while the news was too old, by the policy that held at their routes. Holds no token and no address.
         """
         known = self._sources.known
+        reporting = {} if self.usage is None else {"usage_reports": self.usage.health()}
         return {
             "state": self.state,
             "feed_age": self.feed_age(),
@@ -194,6 +212,7 @@ class Verifier:
             "decided_stale": {str(policy): count for policy, count in self.judge.decided_stale.items()},
             "proven_tokens": len(self._proven),
             "last_errors": dict(self._sources.failures),
+            **reporting,
         }
 
     def metrics(self) -> str:

@@ -13,7 +13,18 @@ from app.api.operation import Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
 from app.api.roles import RoleOperations
-from app.api.table import apis, audit_events, bulk, credentials, operators, organizations, roles, webhooks
+from app.api.table import (
+    apis,
+    audit_events,
+    bulk,
+    credentials,
+    operators,
+    organizations,
+    roles,
+    usage,
+    webhooks,
+)
+from app.api.usage import UsageOperations
 from app.api.webhooks import WebhookOperations
 
 
@@ -27,6 +38,7 @@ def operations(
     of_operators: OperatorOperations,
     of_audit_events: AuditEventOperations,
     of_webhooks: WebhookOperations,
+    of_usage: UsageOperations,
 ) -> tuple[Operation, ...]:
     return (
         *credentials.rows(of_credentials),
@@ -37,4 +49,5 @@ def operations(
         *operators.rows(of_operators),
         *audit_events.rows(of_audit_events),
         *webhooks.rows(of_webhooks),
+        *usage.rows(of_usage),
     )

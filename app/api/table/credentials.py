@@ -73,7 +73,7 @@ def rows(do: CredentialOperations) -> tuple[Operation, ...]:
                 " 409: a credential that was revoked or has expired takes no new terms; or another one has this name."
             ),
             takes=inputs.CredentialChange,
-            gives=outputs.Credential,
+            gives=outputs.ChangedCredential,
             condition=Condition.REQUIRED,
             conflicts=True,
             asked=examples.CREDENTIAL_CHANGE,
@@ -191,7 +191,7 @@ def _action(**row: object) -> Operation:
         "scope": "credentials:write",
         "own": "personal:write",
         "takes": inputs.Nothing,
-        "gives": outputs.Credential,
+        "gives": outputs.ChangedCredential,
         "condition": Condition.OPTIONAL,
         "conflicts": True,
     }

@@ -1,0 +1,65 @@
+"""Which operations are there on the use of credentials, as resource servers tell it?"""
+
+from __future__ import annotations
+
+from app.api import usage_bodies as bodies
+from app.api import usage_examples as examples
+from app.api.operation import Operation
+from app.api.usage import PATH, UsageOperations
+
+
+def rows(do: UsageOperations) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            name="reportUsage",
+            method="POST",
+            path=PATH,
+            scope="usage:write",
+            handler=do.report,
+            summary="Report usage",
+            description=(
+                "What a process of a resource server has counted since its last report, and which changes of the feed"
+                " it has applied. A batch is counted once, however often it is sent; what is not about credentials of"
+                " the organization is ignored, and its number told. 409: too many processes have reported."
+            ),
+            takes=bodies.UsageReport,
+            gives=bodies.UsageTaken,
+            versioned=False,
+            conflicts=True,
+            asked=examples.REPORT,
+            answered=examples.TAKEN,
+        ),
+        Operation(
+            name="readCredentialUsage",
+            method="GET",
+            path="/v1/credentials/{client_id}/usage",
+            scope="credentials:read",
+            own="personal:read",
+            handler=do.of_credential,
+            summary="Read what a credential is used for",
+            description=(
+                "By API, route, status and address, of the last 90 days; as resource servers have told. The last use"
+                " of a secret at the token endpoint is a member of the credential itself."
+            ),
+            gives=bodies.CredentialUsage,
+            versioned=False,
+            answered=examples.USAGE,
+        ),
+        Operation(
+            name="listApiInstances",
+            method="GET",
+            path="/v1/apis/{api_id}/instances",
+            scope="apis:read",
+            handler=do.instances,
+            summary="Read which instances have applied a change",
+            description=(
+                "Every process of the API's resource servers that has reported within an hour, and whether it has"
+                " applied change `seq` of the generation feed: the last one, unless another is asked for. 404: there"
+                " is no change with this number yet."
+            ),
+            gives=bodies.ApiInstances,
+            versioned=False,
+            query=("seq",),
+            answered=examples.INSTANCES,
+        ),
+    )

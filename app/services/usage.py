@@ -1,0 +1,151 @@
+"""What do resource servers do with our tokens? Taking their reports, and saying what is known from them.
+
+A reporter tells of credentials and APIs of its own organization and of no other: what else it names is counted and
+ignored. A batch is counted once, however often it is sent: its process numbers its batches, and the number is kept with
+the sums, in one transaction. A report changes nothing that anybody is judged by, and leaves no audit line.
+
+The last use at an API is kept apart from the last use of a secret, which is what the token endpoint has seen: a token
+does not say which secret it was fetched with.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.services.audit import Caller
+from app.services.standing import changing
+from app.store import Store, Transaction
+from app.store.usage import KEPT_DAYS, MOST_INSTANCES, Place
+from tokenserver.clock import HOUR, Clock
+from tokenserver.domain.catalogue import Api
+from tokenserver.domain.credential import Credential
+from tokenserver.domain.usage import COUNTED_FOR, Call, Instance, Total
+from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound
+
+__all__ = ["KEPT_DAYS", "Proof", "Report", "Taken", "Usage", "UsageView"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`calls` are by client ID, which is empty for those who have proven nothing. Moments are by our clock."""
+
+    audience: str
+    instance: Instance
+    calls: Sequence[tuple[str, Call]]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Requests that were counted, and those of credentials that are not the organization's."""
+
+    counted: int
+    ignored: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsageView:
+    """`unused` are the APIs at which the credential holds a grant, whose use is told, and where it did nothing."""
+
+    credential: Credential
+    since: float
+    audiences: dict[str, str]
+    totals: Sequence[Total]
+    unused: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who has applied change `seq`, which was recorded at `told_at`, if that is still known."""
+
+    seq: int
+    told_at: float | None
+    now: float
+    instances: Sequence[Instance]
+
+
+class Usage:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pruned_hour = 0
+
+    def take(self, caller: Caller, report: Report) -> Taken:
+        with changing(self._store, caller, self._clock) as (tx, now):
+            api = tx.catalogue.of(caller.organization_id).get(report.audience)
+            if api is None:
+                raise InvalidInput([Fault("/audience", "There is no such API: create it with POST /v1/apis.")])
+            organization_id, told = caller.organization_id, report.instance
+            known = tx.usage.instance(organization_id, api.id, told.process)
+            if known is None and tx.usage.count_instances(organization_id, api.id) >= MOST_INSTANCES:
+                raise Conflict("As many processes of this API as are told apart have reported. Try again in two hours.")
+            self._prune(tx, now)
+            if known is not None and told.batch <= known.batch:
+                tx.usage.save_instance(organization_id, api.id, replace(told, batch=known.batch, untold=known.untold))
+                return Taken(0, 0, repeated=True)
+            untold = told.untold + (0 if known is None else known.untold)
+            tx.usage.save_instance(organization_id, api.id, replace(told, untold=untold))
+            return _counted(tx, Place(organization_id, api.id, told.name), report.calls)
+
+    def of_credential(self, caller: Caller, client_id: str) -> UsageView:
+        now = self._clock()
+        with self._store.reading() as tx:
+            credential = tx.credentials.get(caller.organization_id, client_id)
+            if credential is None or (caller.only_own and credential.owner_id != caller.operator_id):
+                raise NotFound("There is no credential with this client ID.")
+            apis = {api.id: api for api in tx.catalogue.of(caller.organization_id).values()}
+            totals = tx.usage.totals(caller.organization_id, client_id)
+            telling = tx.usage.apis_that_report(caller.organization_id, apis)
+        used = {apis[total.api_id].audience for total in totals if total.api_id in apis and total.status < 400}
+        granted = [grant.audience for grant in credential.restrictions.grants]
+        told = {apis[api_id].audience for api_id in telling}
+        return UsageView(
+            credential=credential,
+            since=now - KEPT_DAYS * 24 * HOUR,
+            audiences={api.id: api.audience for api in apis.values()},
+            totals=totals,
+            unused=[audience for audience in granted if audience in told - used],
+        )
+
+    def proof(self, caller: Caller, api_id: str, seq: int | None) -> Proof:
+        """Without a number, of the last change there was."""
+        now = self._clock()
+        with self._store.reading() as tx:
+            api = _found(tx.catalogue.api(caller.organization_id, api_id))
+            last = tx.feed.last_seq()
+            if seq is not None and seq > last:
+                raise NotFound("There is no change with this number yet.")
+            asked = last if seq is None else seq
+            told_at = tx.usage.told_at(caller.organization_id, asked)
+            found = tx.usage.instances(caller.organization_id, api.id, now - COUNTED_FOR)
+        return Proof(asked, told_at, now, [one for one in found if not one.has_left])
+
+    def _prune(self, tx: Transaction, now: float) -> None:
+        """At the first report of an hour."""
+        hour = int(now) // HOUR
+        with self._lock:
+            due, self._pruned_hour = self._pruned_hour != hour, hour
+        if due:
+            tx.usage.prune(now)
+
+
+def _counted(tx: Transaction, place: Place, told: Sequence[tuple[str, Call]]) -> Taken:
+    names = sorted({client_id for client_id, _ in told if client_id})
+    ours = {credential.client_id for credential in tx.credentials.some(place.organization_id, names)} | {""}
+    groups: dict[tuple[int, str], list[Call]] = {}
+    for client_id, call in told:
+        if client_id in ours:
+            groups.setdefault((int(call.last_at) // HOUR * HOUR, client_id), []).append(call)
+    for (hour, client_id), calls in groups.items():
+        tx.usage.add(place, hour, client_id, calls)
+    counted = sum(call.count for client_id, call in told if client_id in ours)
+    return Taken(counted, sum(call.count for _, call in told) - counted)
+
+
+def _found(api: Api | None) -> Api:
+    if api is None:
+        raise NotFound("There is no API with this ID.")
+    return api

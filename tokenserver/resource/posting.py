@@ -1,0 +1,125 @@
+"""How is a report handed in? A token with the reporter's own credential, and a POST.
+
+Each step is bounded in time, and the answer in size; nothing but the thread of `usage` waits for either. As in
+`fetching`: certificates are verified, redirects not followed, and the proxies of the environment not used. What
+fails is `NotTaken`, in words of our own; a secret or a token is in none of them.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from tokenserver import __version__
+from tokenserver.clock import Clock
+from tokenserver.domain.operators import ADMIN_AUDIENCE
+
+LONGEST_ANSWER: Final = 64 * 1024
+RENEWED_BEFORE: Final = 30.0
+"""Seconds before its end that a token is fetched anew."""
+SCOPE: Final = "usage:write"
+
+Post = Callable[[str, Mapping[str, str], bytes, float], tuple[int, bytes]]
+"""URL, headers, body and a timeout in seconds to status and body. It may raise whatever it likes."""
+
+
+class NotTaken(Exception):
+    """The report was not taken. `for_good`: the same report never will be."""
+
+    def __init__(self, why: str, *, for_good: bool = False) -> None:
+        super().__init__(why)
+        self.for_good = for_good
+
+
+class HttpPost:
+    """The standard library's HTTP client; `context` for a private CA."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
+
+    def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
+        parts = urlsplit(url)
+        connection: http.client.HTTPConnection
+        if parts.scheme == "http":
+            connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
+        else:
+            context = self._context or ssl.create_default_context()
+            connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=context)
+        try:
+            connection.request("POST", parts.path, body, {**headers, "Connection": "close"})
+            response = connection.getresponse()
+            return response.status, response.read(LONGEST_ANSWER)
+        finally:
+            connection.close()
+
+
+class Desk:
+    """Where reports of one issuer's credentials are handed in. Used by one thread at a time."""
+
+    def __init__(
+        self, issuer: str, client_id: str, secret: Callable[[], str], post: Post, ticks: Clock, timeout: float
+    ) -> None:
+        base = issuer.rstrip("/")
+        self._token_url, self._reports_url = f"{base}/oauth/token", f"{base}/v1/usage-reports"
+        self._client_id, self._secret = client_id, secret
+        self._post, self._ticks, self._timeout = post, ticks, timeout
+        self._token, self._renew_at = "", 0.0
+
+    def hand_in(self, report: Mapping[str, object]) -> Mapping[str, Any]:
+        """What the server says of it; raises NotTaken. A token that was ended meanwhile is fetched anew, once."""
+        body = json.dumps(report, separators=(",", ":")).encode()
+        status, answer = self._send(body)
+        if status == 401:
+            self._token = ""
+            status, answer = self._send(body)
+        if status != 200:
+            raise NotTaken(f"the report was answered {status}", for_good=status in {400, 413, 415, 422})
+        return _object(answer)
+
+    def _send(self, body: bytes) -> tuple[int, bytes]:
+        if not self._token or self._ticks() >= self._renew_at:
+            self._fetch_token()
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        return self._ask(self._reports_url, headers, body)
+
+    def _fetch_token(self) -> None:
+        proof = f"{quote_plus(self._client_id)}:{quote_plus(self._secret())}"
+        headers = {
+            "Authorization": f"Basic {b64encode(proof.encode()).decode()}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        form = {"grant_type": "client_credentials", "resource": ADMIN_AUDIENCE, "scope": SCOPE}
+        status, answer = self._ask(self._token_url, headers, urlencode(form).encode())
+        if status != 200:
+            raise NotTaken(f"no token for the reporter: answered {status}")
+        granted = _object(answer)
+        token, lifetime = granted.get("access_token"), granted.get("expires_in")
+        if not isinstance(token, str) or not token.isascii() or not isinstance(lifetime, int):
+            raise NotTaken("no token for the reporter: the answer cannot be read")
+        self._token, self._renew_at = token, self._ticks() + lifetime - RENEWED_BEFORE
+
+    def _ask(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        said = {"Accept": "application/json", "User-Agent": f"tokenserver-resource/{__version__}", **headers}
+        try:
+            return self._post(url, said, body, self._timeout)
+        except TimeoutError:
+            raise NotTaken("the issuer did not answer in time") from None
+        except OSError:
+            raise NotTaken("the issuer cannot be reached") from None
+        except Exception as fault:  # noqa: BLE001  a transport of somebody else's may raise anything
+            raise NotTaken(f"the issuer's answer cannot be read ({type(fault).__name__})") from None
+
+
+def _object(answer: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(answer)
+    except (ValueError, RecursionError):
+        raise NotTaken("the issuer's answer is not JSON") from None
+    if not isinstance(found, dict):
+        raise NotTaken("the issuer's answer is not a JSON object")
+    return found
