@@ -15,8 +15,10 @@ from app.jobs.rotation import rotation_job
 from app.jobs.upkeep import upkeep
 from app.jobs.webhooks import WebhookJobs
 from app.limiting import Limiting
+from app.oauth.about_tokens import AboutTokens
 from app.oauth.claim import RotationClaim
 from app.oauth.feed import GenerationFeed
+from app.oauth.forward_auth import ForwardAuth
 from app.oauth.leaked import Leaked
 from app.oauth.metadata import Metadata
 from app.oauth.token import TokenEndpoint
@@ -33,9 +35,11 @@ from app.services.counts import Tell
 from app.services.credentials import Credentials
 from app.services.deliveries import Deliveries
 from app.services.feed import Feed
+from app.services.forwarding import Forwarding
 from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
 from app.services.installation import Installation
+from app.services.introspecting import Introspecting
 from app.services.issuing import Issuing
 from app.services.keys import SigningKeys
 from app.services.leaks import Leaks
@@ -44,8 +48,11 @@ from app.services.networks import Networks
 from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.own_tokens import OwnTokens
 from app.services.posting import Poster
+from app.services.proving import Proving
 from app.services.readiness import Readiness
+from app.services.revoking import Revoking
 from app.services.rotations import Rotations
 from app.services.usage import Usage
 from app.services.webhooks import Webhooks
@@ -54,6 +61,7 @@ from app.store import Store
 from app.store.high_water import HighWater
 from app.store.sealing import Sealer, key_encryption_key, pepper_key
 from tokenserver.clock import Clock, Ratchet, utc_now
+from tokenserver.domain.audit import Event
 from tokenserver.domain.secret import Pepper
 from tokenserver.domain.webhook_target import Reach
 
@@ -155,6 +163,12 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
         services.store, services.high_water, services.keys, services.peppers, settings, clock, limits=limits
     )
     admission = Admission(services.store, services.keys, settings, clock)
+    tokens = OwnTokens(services.keys, settings)
+    proving = partial(Proving, services.store, services.high_water, services.peppers, clock, limits=limits)
+    introspecting = Introspecting(
+        services.store, proving(refused=Event.INTROSPECTION_REFUSED), tokens, services.keys, settings, clock
+    )
+    revoking = Revoking(services.store, services.feed, proving(refused=Event.REVOCATION_REFUSED), tokens, clock)
     token_endpoint = TokenEndpoint(issuing, limits, settings)
     doors = (
         Limiting(limits, settings),
@@ -176,6 +190,8 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
             clock=clock,
         ),
         RotationClaim(services.claiming, settings),
+        AboutTokens(introspecting, revoking, settings),
+        ForwardAuth(Forwarding(services.store, tokens, clock), settings),
         Probes(Readiness(services.feed, services.keys)),
         token_endpoint,
     )

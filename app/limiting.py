@@ -21,7 +21,7 @@ from app.settings import Settings
 from tokenserver.domain.client_ip import TrustedProxies
 
 _LIMITED = ("/oauth/", "/v1/")
-_FEED = ("/oauth/generations", "/oauth/networks/", "/oauth/statuslists/")
+_FEED = ("/oauth/generations", "/oauth/networks/", "/oauth/statuslists/", "/oauth/introspect")
 _ALLOWANCE = "tokenserver.allowance"
 
 

@@ -15,6 +15,7 @@ from app.http import respond
 from app.services.keys import JWKS_MAX_AGE, SigningKeys
 from app.settings import Settings
 
+_AUTHENTICATION = ["client_secret_basic", "client_secret_post"]
 _WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 
@@ -37,7 +38,12 @@ class Metadata:
             "jwks_uri": f"{base}/.well-known/jwks.json",
             "response_types_supported": [],
             "grant_types_supported": ["client_credentials"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": _AUTHENTICATION,
+            "introspection_endpoint": f"{base}/oauth/introspect",
+            "introspection_endpoint_auth_methods_supported": _AUTHENTICATION,
+            "introspection_signing_alg_values_supported": [self._keys.ring().access.key.alg],
+            "revocation_endpoint": f"{base}/oauth/revoke",
+            "revocation_endpoint_auth_methods_supported": _AUTHENTICATION,
             "generations_endpoint": f"{base}/oauth/generations",
             "networks_endpoint": f"{base}/oauth/networks",
         }

@@ -15,42 +15,34 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-from app.services.audit import STRANGER, Folding
+from app.services.audit import Folding
+from app.services.granted import Granted
 from app.services.group import Group, Place
 from app.services.keys import Ring, SigningKeys
 from app.services.limits import Limits
+from app.services.proving import NOT_PROVEN, authenticate, refused_entry
 from app.settings import Settings
 from app.store import Store
 from app.store.high_water import HighWater
 from app.store.issuing import GroupTransaction, IssuingStore, Known
 from tokenserver.clock import Clock, no_earlier
 from tokenserver.domain.audit import Entry, Event
-from tokenserver.domain.catalogue import Catalogue
 from tokenserver.domain.credential import CredentialSecret
 from tokenserver.domain.grant import Asked, Permit, decide
-from tokenserver.domain.restrictions import Grant, Restrictions
 from tokenserver.domain.rotation import is_awaited
 from tokenserver.domain.secret import (
     Pepper,
     Secret,
-    digest,
     fingerprint,
-    is_secret_of,
     looks_like_client_id,
-    looks_like_secret,
 )
 from tokenserver.errors import InvalidClient, InvalidScope, Refused, TokenServerError, Unavailable
 from tokenserver.tokens.claims import claims_for, new_token_id
 from tokenserver.tokens.jws import LONGEST_TOKEN
 
 log = logging.getLogger("tokenserver.issuing")
-
-_NOT_PROVEN = frozenset({"malformed", "not proven"})
-_STRANGERS = {*_NOT_PROVEN, "too many failures"}
-_DECOY = (CredentialSecret("", bytes(32), "", "", 0),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +89,7 @@ class Issuing:
         self._clock = clock
         self._group: Group[TokenRequest, IssuedToken] = Group(self._answer)
         self._folding = Folding()
-        self._granted = _Granted(store)
+        self._granted = Granted(store)
 
     def issue(self, asked: TokenRequest) -> IssuedToken:
         """The token, once its audit line is on disk; raises Refused or Unavailable."""
@@ -128,10 +120,11 @@ class Issuing:
                     place.answer = self._issue(place.request, known, work, ring, now)
                 except Refused as refusal:
                     place.fault = refusal
-                    if isinstance(refusal, InvalidClient) and refusal.detail in _NOT_PROVEN:
+                    if isinstance(refusal, InvalidClient) and refusal.detail in NOT_PROVEN:
                         self._limits.failed(place.request.client_id, place.request.address)
                     claimed = place.request.client_id if place.request.client_id in client_ids else ""
-                    work.entries.extend(self._folding.fold(_refused(place.request, known, refusal, now), claimed))
+                    line = refused_entry(Event.TOKEN_REFUSED, place.request, known, refusal, now)
+                    work.entries.extend(self._folding.fold(line, claimed))
                 except Unavailable:
                     raise  # of the whole group
                 except Exception:
@@ -143,7 +136,7 @@ class Issuing:
     ) -> IssuedToken:
         self._limits.refuse_hasty(asked.client_id, asked.address)  # again: others of its group may have failed
         moment = no_earlier(now, known.on_record) if known is not None else now
-        known, secret, renewed = self._authenticate(asked, known, moment)  # 1. who is asking
+        known, secret, renewed = authenticate(asked, known, self._peppers, moment)  # 1. who is asking
         self._limits.proven(asked.client_id, asked.address)
         permit = self._decide(asked, known, secret, work.catalogue_version, moment, now)  # 2. what may they have
         self._limits.take_token(known.organization.id, asked.client_id)
@@ -159,24 +152,6 @@ class Issuing:
         waits = len(known.secrets) > 1 and is_awaited(secret, known.secrets, known.last_use)
         return IssuedToken(text, permit.expires_at - permit.issued_at, claims["scope"], waits)
 
-    def _authenticate(
-        self, asked: TokenRequest, known: Known | None, now: float
-    ) -> tuple[Known, CredentialSecret, bytes]:
-        """The credential whose secret was proven, which of its secrets, and the digest of that under the present
-        pepper; the same work whoever asks.
-        """
-        if not looks_like_secret(asked.secret.reveal()):
-            raise InvalidClient(detail="malformed")
-        computed = {p.id: digest(asked.client_id, asked.secret.reveal(), p) for p in self._peppers}
-        proven = None
-        for secret in known.secrets if known is not None else _DECOY:
-            matches = is_secret_of(secret.digest, computed.get(secret.pepper_id, b""))
-            if matches and secret.works_at(now):
-                proven = secret
-        if known is None or proven is None:
-            raise InvalidClient(detail="not proven")
-        return known, proven, computed[self._peppers[0].id]
-
     def _decide(
         self,
         asked: TokenRequest,
@@ -187,10 +162,9 @@ class Issuing:
         now: float,
     ) -> Permit:
         credential = known.credential
-        scopes, bound_roles = self._granted.of(known.organization.id, credential.restrictions, catalogue_version)
+        _, bound_roles = self._granted.of(known.organization.id, credential.restrictions, catalogue_version)
+        scopes = self._granted.scopes_of(known, catalogue_version)
         if known.rights is not None:
-            catalogue = self._granted.catalogue(known.organization.id, catalogue_version)
-            scopes = known.rights.scopes_of(scopes, catalogue)
             left = replace(credential.restrictions, roles=known.rights.roles_of(credential.restrictions.roles))
             credential = replace(credential, restrictions=left)
         return decide(
@@ -203,31 +177,6 @@ class Issuing:
             bound_roles=bound_roles,
             issued_at=int(now),
         )
-
-
-class _Granted:
-    """What grants and roles mean at the present catalogue; remembered until the catalogue changes."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._scopes = lru_cache(maxsize=4096)(self._resolve)
-        self._read_at = lru_cache(maxsize=64)(self._read)
-
-    def of(
-        self, organization_id: str, terms: Restrictions, version: int
-    ) -> tuple[Mapping[str, frozenset[str]], Mapping[str, str]]:
-        """Audience to scopes, and role to audience for roles that belong to one API."""
-        return self._scopes(organization_id, terms.grants, version), self._read_at(organization_id, version)[1]
-
-    def catalogue(self, organization_id: str, version: int) -> Catalogue:
-        return self._read_at(organization_id, version)[0]
-
-    def _resolve(self, organization_id: str, grants: tuple[Grant, ...], version: int) -> Mapping[str, frozenset[str]]:
-        return Restrictions(grants=grants).scopes_at(self.catalogue(organization_id, version))
-
-    def _read(self, organization_id: str, _version: int) -> tuple[Catalogue, Mapping[str, str]]:
-        with self._store.reading() as tx:
-            return tx.catalogue.of(organization_id), tx.catalogue.bound_roles(organization_id)
 
 
 def _signed(ring: Ring, claims: Mapping[str, Any]) -> str:
@@ -255,19 +204,4 @@ def _issued(asked: TokenRequest, permit: Permit, token_id: str, secret: Credenti
             "generation": permit.generation,
             "expires_at": permit.expires_at,
         },
-    )
-
-
-def _refused(asked: TokenRequest, known: Known | None, refusal: Refused, now: float) -> Entry:
-    """Names the credential only if there is one by that name: what a stranger typed is not recorded."""
-    return Entry(
-        event=Event.TOKEN_REFUSED,
-        at=now,
-        actor=STRANGER if refusal.detail in _STRANGERS else f"credential:{asked.client_id}",
-        organization=known.organization.id if known is not None else "",
-        credential=asked.client_id if known is not None else "",
-        address=asked.address,
-        request_id=asked.request_id,
-        outcome="refused",
-        detail={"error": refusal.code, "reason": refusal.detail or refusal.public},
     )

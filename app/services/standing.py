@@ -12,10 +12,8 @@ from contextlib import contextmanager
 
 from app.services.audit import Caller
 from app.store import Store, Transaction
+from app.store.liveness import Standing
 from tokenserver.clock import Clock
-from tokenserver.domain.credential import Credential
-from tokenserver.domain.generation import Floor
-from tokenserver.domain.liveness import Endings
 from tokenserver.errors import InvalidToken
 from tokenserver.tokens.claims import AccessClaims
 from tokenserver.tokens.verification import refuse_unless_live
@@ -36,18 +34,10 @@ def changing(store: Store, caller: Caller, clock: Clock) -> Iterator[tuple[Trans
         yield tx, now
 
 
-def refuse_ended(tx: Transaction, claims: AccessClaims, now: float) -> Credential:
-    """The token's credential; raises InvalidToken unless the token is live by the rows themselves: nothing is polled
-    here.
-    """
-    credential = tx.credentials.get(claims.organization, claims.client_id)
-    organization = tx.organizations.get(claims.organization)
-    if credential is None or organization is None:
+def refuse_ended(tx: Transaction, claims: AccessClaims, now: float) -> Standing:
+    """What the rows say of the token; raises InvalidToken unless it is live by them: nothing is polled here."""
+    standing = tx.liveness.of(claims.organization, claims.client_id, claims, now)
+    if standing is None:
         raise InvalidToken(detail="the credential is gone")
-    floors = {
-        claims.credential_ref: (Floor(credential.generation.floor_at(now), 0),),
-        claims.organization_ref: (Floor(organization.generation.floor_at(now), 0),),
-    }
-    revoked = frozenset(key.kid for key in tx.keys.all() if key.revoked_at is not None)
-    refuse_unless_live(claims, Endings(floors, keys=revoked), now)
-    return credential
+    refuse_unless_live(claims, standing.endings, now)
+    return standing

@@ -41,6 +41,7 @@ from app.store.expiries import ExpiryStore
 from app.store.feed import FeedStore
 from app.store.idempotency import IdempotencyStore
 from app.store.leases import LeaseStore
+from app.store.liveness import LivenessStore
 from app.store.models import AuditChainRow, Base
 from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
@@ -114,6 +115,7 @@ class Transaction:
         self.rotations = RotationStore(session)
         self.expiries = ExpiryStore(session)
         self.feed = FeedStore(session)
+        self.liveness = LivenessStore(session)
         self.keys = SigningKeyStore(session)
         self.audit = AuditLog(session)
         self.audit_record = AuditRecord(session)

@@ -70,6 +70,23 @@ class FeedStore:
     def tell_revoked_key(self, organization_id: str, kid: str, now: float) -> int:
         return self._append(organization_id, [(KEY, kid, 0, int(now))], now)[kid]
 
+    def tell_revoked_token(self, organization_id: str, token_id: str, expires_at: int, now: float) -> int:
+        """Its moment is when it would have expired: the row is kept until nobody believes the token anyway."""
+        return self._append(organization_id, [(TOKEN, token_id, 0, expires_at)], now)[token_id]
+
+    def count_revoked_tokens(self, organization_id: str, now: float) -> int:
+        """Tokens of an organization that were revoked one by one and would still be live."""
+        query = (
+            select(func.count())
+            .select_from(GenerationEventRow)
+            .where(
+                GenerationEventRow.kind == TOKEN,
+                GenerationEventRow.organization_id == organization_id,
+                GenerationEventRow.effective_at > now,
+            )
+        )
+        return self._session.scalars(query).one()
+
     def _append(self, organization_id: str, told: Sequence[tuple[str, str, int, int]], now: float) -> dict[str, int]:
         """Kind, subject, floor and moment of each; numbered without a gap, under the counter's lock."""
         if not told:

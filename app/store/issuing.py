@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
-from app.store.database import Store, StoreUnavailable, unavailable_when_broken
+from sqlalchemy.orm import Session
+
+from app.store.database import Store, StoreUnavailable, Transaction, unavailable_when_broken
 from app.store.high_water import HighWater
 from app.store.issuing_sql import Dialect, Postgres, Row, Sqlite
 from app.store.rows import grants_from, networks_from, roles_from
@@ -79,10 +81,10 @@ class IssuingStore:
     def __init__(self, store: Store, high_water: HighWater) -> None:
         self._store = store
         self._high_water = high_water
-        self._sql: Dialect = Sqlite() if store.on_sqlite else Postgres()
+        self._sql = _dialect_of(store)
         self._connection: Any = None
         self._head = Head("")
-        self._networks: dict[str, AllowedIPs] = {}
+        self._rows = _Rows(self._sql)
 
     @contextlib.contextmanager
     def group(self, client_ids: Sequence[str], now: float) -> Iterator[GroupTransaction]:
@@ -90,7 +92,7 @@ class IssuingStore:
         with self._store.write_turn, unavailable_when_broken(), self._own_connection() as connection:
             rows, catalogue_version, seq = self._sql.read(connection, client_ids, int(now) + DAY)
             self._high_water.see(seq)
-            work = GroupTransaction(self._grouped(connection, rows), catalogue_version)
+            work = GroupTransaction(self._rows.grouped(connection, rows), catalogue_version)
             yield work
             lines = list(_chain(work.entries, self._head))
             head = lines[-1][0].head if lines else self._head
@@ -118,7 +120,42 @@ class IssuingStore:
             with contextlib.suppress(Exception):
                 connection.invalidate()
 
-    def _grouped(self, connection: Any, rows: Iterable[Row]) -> dict[str, Known]:
+
+class ProvingStore:
+    """Credentials as they are read to be proven where no token is issued, in a transaction that only reads."""
+
+    def __init__(self, store: Store, high_water: HighWater) -> None:
+        self._high_water = high_water
+        self._sql = _dialect_of(store)
+        self._rows = _Rows(self._sql)
+
+    def known(self, tx: Transaction, client_id: str, now: float) -> tuple[Known | None, int]:
+        """The credential of that ID, and the version of the catalogue."""
+        connection = _Driven(tx.session)
+        rows, catalogue_version, seq = self._sql.look(connection, [client_id], int(now) + DAY)
+        self._high_water.see(seq)
+        return self._rows.grouped(connection, rows).get(client_id), catalogue_version
+
+
+class _Driven:
+    """The connection of a session, as statements for the driver see one."""
+
+    def __init__(self, session: Session) -> None:
+        self.execute = session.connection().exec_driver_sql
+
+
+def _dialect_of(store: Store) -> Dialect:
+    return Sqlite() if store.on_sqlite else Postgres()
+
+
+class _Rows:
+    """Rows of a transaction as what is known of credentials."""
+
+    def __init__(self, sql: Dialect) -> None:
+        self._sql = sql
+        self._networks: dict[str, AllowedIPs] = {}
+
+    def grouped(self, connection: Any, rows: Iterable[Row]) -> dict[str, Known]:
         known: dict[str, Known] = {}
         for row in rows:
             secret = CredentialSecret(row[23], bytes(row[24]), row[25], "", 0, SecretState(row[26]), row[27])

@@ -84,6 +84,9 @@ class Dialect(Protocol):
     def read(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
         """Begin; the rows of these credentials, the version of the catalogue, the last number of the feed."""
 
+    def look(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
+        """As `read`, inside a transaction that has begun."""
+
     def networks(self, connection: Any, digest: str) -> Row | None:
         """The long list of ranges under `digest`."""
 
@@ -104,6 +107,9 @@ class Sqlite:
 
     def read(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
         begin_immediate(connection)
+        return self.look(connection, client_ids, tomorrow)
+
+    def look(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
         marks = ", ".join("?" * len(client_ids))
         query = f"{_SELECT.format('?')} IN ({marks})"
         rows = connection.execute(query, (tomorrow, *client_ids)).fetchall() if client_ids else []
@@ -146,6 +152,9 @@ class Postgres:
         connection.autocommit = True
 
     def read(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
+        return self.look(connection, client_ids, tomorrow)
+
+    def look(self, connection: Any, client_ids: Sequence[str], tomorrow: int) -> tuple[list[Row], int, int]:
         rows = connection.execute(_READ_AT_ONCE, (tomorrow, list(client_ids))).fetchall()
         catalogue, feed = rows[0][-2:]
         return [row for row in rows if row[0] is not None], catalogue, feed

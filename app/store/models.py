@@ -258,6 +258,7 @@ class GenerationEventRow(Base):
     """One line of the feed. `kind`: floor (of the credential or organization `ref`), token (`jti`), key (`kid`)."""
 
     __tablename__ = "generation_event"
+    __table_args__ = (Index(None, "kind", "ref"),)
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     organization_id: Mapped[str]

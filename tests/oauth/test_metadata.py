@@ -43,6 +43,11 @@ def test_the_metadata_is_exactly_this(door):
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint": f"{ISSUER}/oauth/introspect",
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_signing_alg_values_supported": ["ES256"],
+        "revocation_endpoint": f"{ISSUER}/oauth/revoke",
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "generations_endpoint": f"{ISSUER}/oauth/generations",
         "networks_endpoint": f"{ISSUER}/oauth/networks",
     }
@@ -55,7 +60,8 @@ def test_everything_it_names_is_of_the_same_origin_and_is_there(door):
             assert urlsplit(value)[:2] == urlsplit(ISSUER)[:2], name
     for name in ("jwks_uri", "generations_endpoint"):
         assert get(door, urlsplit(document[name]).path).status == 200
-    assert get(door, urlsplit(document["token_endpoint"]).path).status == 405
+    for name in ("token_endpoint", "introspection_endpoint", "revocation_endpoint"):
+        assert get(door, urlsplit(document[name]).path).status == 405
 
 
 @pytest.mark.parametrize("lie", LIES, ids=[name for name, _ in LIES])

@@ -1,0 +1,145 @@
+"""`GET /forward-auth`: a gateway asks whether the request it holds may go on (nginx, Traefik, Caddy, HAProxy, Envoy).
+
+What is required stands in the URL that the gateway is configured with, never in what a caller can write:
+`?aud=…&role=…&scope=…&organization=…&project=…&environment=…`, `role` and `scope` as often as one likes (all are
+required), or `any_caller=true`. Envoy appends the caller's own path and query to the address that it asks. It asks
+below `/forward-auth/`, with any method, where the requirement stands in the header `X-Auth-Require` (written as a
+query) and the URL is not looked at.
+
+200 tells who is calling in `X-Auth-*`, each of them always, and empty where there is nothing to tell: a gateway that
+copies them overwrites whatever a caller made up. The values are ASCII without control characters; what is not is
+percent-encoded. 401, 403 and 503 are what a resource server answers. A malformed `Authorization` is 401 here rather
+than 400, because nginx knows no other refusals than 401 and 403. What is wrong with the requirement is 400: closed, and
+the gateway's mistake.
+
+The caller's address is what the gateway says in `X-Forwarded-For` or `Forwarded`, if it is one of
+`TOKENSERVER_TRUSTED_PROXIES`. Whoever asks is told nothing but what the token itself lets them do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote
+
+from flask import Flask, Request, Response, request
+
+from app.http import address_of, respond
+from app.services.forwarding import Forwarded, Forwarding
+from app.settings import Settings
+from tokenserver.domain.catalogue import is_audience
+from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.errors import InvalidRequest, TokenServerError, Unavailable
+from tokenserver.resource.answers import Speaker
+from tokenserver.resource.bearer import MalformedHeader
+from tokenserver.resource.principal import Principal
+from tokenserver.resource.require import Require
+
+PATH = "/forward-auth"
+ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+LONGEST_REQUIREMENT = 2048
+_PLACES = ("organization", "project", "environment")
+_KNOWN = {"aud", "role", "scope", "any_caller", *_PLACES}
+_KEPT = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
+
+
+class ForwardAuth:
+    def __init__(self, forwarding: Forwarding, settings: Settings) -> None:
+        self._forwarding = forwarding
+        self._proxies = TrustedProxies.parse(settings.trusted_proxies)
+
+    def mount(self, app: Flask) -> None:
+        app.add_url_rule(PATH, "forward_auth", self.by_url, methods=["GET"])
+        app.add_url_rule(f"{PATH}/", "forward_auth_root", self.by_header, methods=ANY_METHOD)
+        app.add_url_rule(f"{PATH}/<path:original>", "forward_auth_below", self.by_header, methods=ANY_METHOD)
+
+    def by_url(self) -> Response:
+        return self._answer(request, request.environ.get("QUERY_STRING", ""))
+
+    def by_header(self, original: str = "") -> Response:  # noqa: ARG002  the caller's own
+        return self._answer(request, request.environ.get("HTTP_X_AUTH_REQUIRE", ""))
+
+    def _answer(self, request: Request, requirement: str) -> Response:
+        audience, require = read_requirement(requirement)
+        authorization = request.environ.get("HTTP_AUTHORIZATION")
+        asked = Forwarded(
+            () if authorization is None else (authorization,), address_of(request, self._proxies), audience, require
+        )
+        try:
+            return respond(None, headers=told(self._forwarding.admit(asked)).items())
+        except TokenServerError as fault:
+            return _refused(fault, audience)
+
+
+def told(principal: Principal) -> dict[str, str]:
+    """What the API behind the gateway may know of the caller."""
+    said = {
+        "X-Auth-Client-Id": principal.client_id,
+        "X-Auth-Roles": " ".join(sorted(principal.roles)),
+        "X-Auth-Scopes": " ".join(sorted(principal.scopes)),
+        "X-Auth-Organization": principal.organization,
+        "X-Auth-Project": principal.project or "",
+        "X-Auth-Environment": principal.environment or "",
+        "X-Auth-Token-Id": principal.token_id,
+    }
+    return {name: quote(value, safe=_KEPT) for name, value in said.items()}
+
+
+def read_requirement(text: str) -> tuple[str, Require]:
+    """The audience, and what is required there; raises InvalidRequest. A gateway says the same each time."""
+    if len(text) > LONGEST_REQUIREMENT:
+        raise InvalidRequest("The requirement is too long.")
+    return _remembered_requirement(text)
+
+
+def _read_requirement(text: str) -> tuple[str, Require]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=64)
+    except ValueError:
+        raise InvalidRequest("The requirement is not a query in UTF-8.") from None
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    if not given.keys() <= _KNOWN:
+        raise InvalidRequest(f"The requirement names something unknown. Known are: {', '.join(sorted(_KNOWN))}.")
+    if any(len(given.get(name, ())) > 1 for name in ("aud", "any_caller", *_PLACES)):
+        raise InvalidRequest("In the requirement, only role and scope may be repeated.")
+    audience = given.get("aud", [""])[0]
+    if not is_audience(audience) or '"' in audience or "\\" in audience:
+        raise InvalidRequest("Name the API: aud is the audience by which this server knows it.")
+    return audience, _require(given)
+
+
+_remembered_requirement = lru_cache(maxsize=512)(_read_requirement)
+
+
+def _require(given: Mapping[str, list[str]]) -> Require:
+    any_caller = given.get("any_caller", ["false"])[0]
+    if any_caller not in {"true", "false"}:
+        raise InvalidRequest("any_caller is true or false.")
+    try:
+        return Require(
+            roles=_names(given, "role"),
+            scopes=_names(given, "scope"),
+            organization=given.get("organization", [None])[0],
+            project=given.get("project", [None])[0],
+            environment=given.get("environment", [None])[0],
+            any_caller=any_caller == "true",
+        )
+    except ValueError:
+        raise InvalidRequest(
+            "Name a role, a scope, an organization, a project or an environment, each as it is known here; or say"
+            " any_caller=true, and nothing else, to let every valid token pass."
+        ) from None
+
+
+def _names(given: Mapping[str, list[str]], what: str) -> list[str]:
+    return [name for value in given.get(what, ()) for name in value.split(" ")]
+
+
+def _refused(fault: TokenServerError, audience: str) -> Response:
+    if isinstance(fault, Unavailable):
+        raise fault  # said and logged as everywhere at this server
+    refusal = Speaker(audience).refusal(fault)
+    status = 401 if isinstance(fault, MalformedHeader) else refusal.status
+    return Response(refusal.body, status, headers=dict(refusal.headers))

@@ -1,0 +1,18 @@
+"""Whether a token was revoked by itself is asked of the feed's rows by its identifier: an index.
+
+Revision ID: 0007
+Revises: 0006
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("ix_generation_event_kind_ref", "generation_event", ["kind", "ref"])
