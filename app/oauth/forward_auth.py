@@ -2,9 +2,9 @@
 
 What is required stands in the URL that the gateway is configured with, never in what a caller can write:
 `?aud=…&role=…&scope=…&organization=…&project=…&environment=…`, `role` and `scope` as often as one likes (all are
-required), or `any_caller=true`. Envoy appends the caller's own path and query to the address that it asks. It asks
-below `/forward-auth/`, with any method, where the requirement stands in the header `X-Auth-Require` (written as a
-query) and the URL is not looked at.
+required), or `any_caller=true`. The method does not matter. Envoy appends the caller's own path and query to the
+address that it asks: it asks below `/forward-auth/`, where the requirement stands in the header `X-Auth-Require`
+(written as a query) and the URL is not looked at.
 
 200 tells who is calling in `X-Auth-*`, each of them always, and empty where there is nothing to tell: a gateway that
 copies them overwrites whatever a caller made up. The values are ASCII without control characters; what is not is
@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 
 from app.http import address_of, respond
 from app.services.forwarding import Forwarded, Forwarding
@@ -49,17 +49,13 @@ class ForwardAuth:
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
 
     def mount(self, app: Flask) -> None:
-        app.add_url_rule(PATH, "forward_auth", self.by_url, methods=["GET"])
-        app.add_url_rule(f"{PATH}/", "forward_auth_root", self.by_header, methods=ANY_METHOD)
-        app.add_url_rule(f"{PATH}/<path:original>", "forward_auth_below", self.by_header, methods=ANY_METHOD)
+        app.add_url_rule(PATH, "forward_auth", self.answer, methods=ANY_METHOD)
+        for below in (f"{PATH}/", f"{PATH}/<path:original>"):  # not strict: a redirect would repeat the request
+            app.add_url_rule(below, "forward_auth", self.answer, methods=ANY_METHOD, strict_slashes=False)
 
-    def by_url(self) -> Response:
-        return self._answer(request, request.environ.get("QUERY_STRING", ""))
-
-    def by_header(self, original: str = "") -> Response:  # noqa: ARG002  the caller's own
-        return self._answer(request, request.environ.get("HTTP_X_AUTH_REQUIRE", ""))
-
-    def _answer(self, request: Request, requirement: str) -> Response:
+    def answer(self, original: str = "") -> Response:  # noqa: ARG002  the caller's own
+        by_url = request.path == PATH
+        requirement = request.environ.get("QUERY_STRING" if by_url else "HTTP_X_AUTH_REQUIRE", "")
         audience, require = read_requirement(requirement)
         authorization = request.environ.get("HTTP_AUTHORIZATION")
         asked = Forwarded(
