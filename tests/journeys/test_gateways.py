@@ -1,0 +1,231 @@
+"""Do the configuration files of docs/gateways guard an API as they are printed? With the real programs, of Debian."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.world import ROOT, World, a_world, eventually, free_port
+
+GATEWAYS = ROOT / "docs" / "gateways"
+ELSEWHERE = "198.51.100.7"
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """An API that believes its gateway, and says what it was told."""
+
+    def do_GET(self) -> None:
+        said = json.dumps([[name.lower().replace("_", "-"), value] for name, value in self.headers.items()]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+class Gateway:
+    """A program in front of the API, and how to call through it."""
+
+    def __init__(self, world: World, port: int) -> None:
+        self.world = world
+        self.base = f"http://127.0.0.1:{port}"
+
+    def get(self, token: str | None, **headers: str) -> requests.Response:
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return requests.get(f"{self.base}/reports/7?a=b", headers=headers, timeout=20)
+
+    def told(self, answer: requests.Response) -> dict[str, str]:
+        """What the API was told of the caller; each once."""
+        pairs = [(name, value) for name, value in answer.json() if name.startswith("x-auth-") and value]
+        assert len(dict(pairs)) == len(pairs), pairs
+        return dict(pairs)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory) -> Iterator[World]:
+    """A token server that trusts the gateway."""
+    with a_world(tmp_path_factory.mktemp("guarded"), trusted_proxies="127.0.0.0/8", rate_limits="off") as world:
+        world.start()
+        world.catalogue()
+        yield world
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def program(name: str, package: str) -> str:
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
+        reason = f"{name} is not installed: apt-get install {package}"
+        if "CI" in os.environ:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def put(file: str, folder: Path, world: World, api: int, port: int) -> Path:
+    """The file of the docs with the ports of this test."""
+    text = (GATEWAYS / file).read_text(encoding="utf-8")
+    for printed, own in (("127.0.0.1:8000", world.port), ("127.0.0.1:9000", api), ("127.0.0.1:8080", port)):
+        text = text.replace(printed, f"127.0.0.1:{own}")
+    (folder / file).write_text(text, encoding="utf-8")
+    return folder / file
+
+
+@pytest.fixture(params=["nginx", "haproxy"])
+def gateway(request, guarded, echo, tmp_path) -> Iterator[Gateway]:
+    yield from running(request.param, guarded, echo, tmp_path)
+
+
+def running(kind: str, world: World, api: int, folder: Path, **environment: str) -> Iterator[Gateway]:
+    port = free_port()
+    if kind == "nginx":
+        config = put("nginx.conf", folder, world, api, port)
+        options = f"daemon off; pid {folder}/pid; error_log {folder}/log;"
+        command = [program("nginx", "nginx-light"), "-p", str(folder), "-e", f"{folder}/log", "-c", str(config)]
+        command += ["-g", options]
+        text = config.read_text().replace("http {", f"http {{ access_log off; {_folders(folder)}", 1)
+        config.write_text(text)
+    elif kind == "haproxy":
+        put("forward_auth.lua", folder, world, api, port)
+        command = [program("haproxy", "haproxy"), "-db", "-f", str(put("haproxy.cfg", folder, world, api, port))]
+    else:
+        config = put("apache.conf", folder, world, api, port)
+        more = f"PidFile {folder}/pid\nErrorLog {folder}/log\nDefaultRuntimeDir {folder}\n"
+        if os.getuid() == 0:
+            more += "User www-data\nGroup www-data\n"
+            folder.chmod(0o755)
+        config.write_text(config.read_text() + more)
+        command = [program("apache2", "apache2"), "-X", "-d", str(folder), "-f", str(config)]
+    output = (folder / "output").open("wb")
+    process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env={**os.environ, **environment})
+    gateway = Gateway(world, port)
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "output").read_text()
+        try:
+            return requests.get(gateway.base, timeout=5).status_code == 401
+        except requests.RequestException:
+            return False
+
+    try:
+        eventually(answers, f"{kind} refuses strangers")
+        yield gateway
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        output.close()
+
+
+def _folders(folder: Path) -> str:
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+
+
+def test_the_story_of_a_gateway(gateway):
+    """Refused, let in, told who it is, and ended."""
+    world = gateway.world
+    made = world.credential()
+    token = world.token(made["client_id"], made["client_secret"])
+    nobody = gateway.get(None)
+    assert nobody.status_code == 401
+    assert nobody.headers["WWW-Authenticate"].startswith("Bearer ")
+    answer = gateway.get(token)
+    assert answer.status_code == 200, answer.text
+    told = gateway.told(answer)
+    assert told["x-auth-client-id"] == made["client_id"]
+    assert told["x-auth-roles"] == "reader"
+    assert told["x-auth-scopes"].split() == ["reports:read", "reports:write"]
+    assert not [name for name, _ in answer.json() if name == "authorization"]
+
+    fresh = world.manage("POST", f"/v1/credentials/{made['client_id']}/regenerate")
+    assert gateway.get(token).status_code == 401, "from the reply on"
+    token = world.token(made["client_id"], fresh["client_secret"])
+    assert gateway.get(token).status_code == 200
+    requests.post(
+        f"{world.issuer}/oauth/revoke",
+        data={"token": token},
+        auth=(made["client_id"], fresh["client_secret"]),
+        timeout=20,
+    ).raise_for_status()
+    assert gateway.get(token).status_code == 401
+
+
+def test_what_a_caller_makes_up_does_not_reach_the_api(gateway):
+    world = gateway.world
+    made = world.credential()
+    token = world.token(made["client_id"], made["client_secret"])
+    made_up = {"X-Auth-Roles": "cloud_admin", "X-Auth-Project": "billing", "X_Auth_Roles": "cloud_admin"}
+    made_up |= {"X-Auth-Require": "any_caller=true", "x-auth-environment": "production"}
+    told = gateway.told(gateway.get(token, **made_up))
+    assert told["x-auth-roles"] == "reader"
+    assert not {"x-auth-project", "x-auth-environment"} & told.keys()
+
+
+def test_a_scope_that_is_missing_is_403(gateway):
+    world = gateway.world
+    made = world.credential(
+        grants=[{"audience": "https://api.example.com", "access": "custom", "scopes": ["reports:write"]}]
+    )
+    assert gateway.get(world.token(made["client_id"], made["client_secret"])).status_code == 403
+
+
+def test_the_callers_address_is_the_one_that_the_gateway_saw(gateway):
+    world = gateway.world
+    made = world.credential(allowed_ips=f"{ELSEWHERE}/32")
+    asked: dict[str, Any] = {
+        "data": {"grant_type": "client_credentials"},
+        "auth": (made["client_id"], made["client_secret"]),
+        "headers": {"X-Forwarded-For": ELSEWHERE},
+    }
+    token = requests.post(f"{world.issuer}/oauth/token", timeout=20, **asked).json()["access_token"]
+    assert gateway.get(token).status_code == 403
+    forged = {"X-Forwarded-For": ELSEWHERE, "Forwarded": f"for={ELSEWHERE}"}
+    assert gateway.get(token, **forged).status_code == 403
+
+
+def test_a_doubled_or_malformed_token_is_refused(gateway):
+    world = gateway.world
+    made = world.credential()
+    token = world.token(made["client_id"], made["client_secret"])
+    for authorization in (f"Bearer {token}, Bearer {token}", f"Bearer  {token}", f"Basic {token}", "Bearer x"):
+        answer = requests.get(gateway.base, headers={"Authorization": authorization}, timeout=20)
+        assert answer.status_code == 401, authorization
+
+
+def test_while_the_token_server_is_away_nobody_passes(echo, tmp_path_factory, tmp_path):
+    with a_world(tmp_path_factory.mktemp("away"), trusted_proxies="127.0.0.0/8") as world:
+        node = world.start()
+        world.catalogue()
+        made = world.credential()
+        token = world.token(made["client_id"], made["client_secret"])
+        for kind in ("nginx", "haproxy"):
+            folder = tmp_path / kind
+            folder.mkdir()
+            for gateway in running(kind, world, echo, folder):
+                assert gateway.get(token).status_code == 200
+                node.stop()
+                answer = gateway.get(token)
+                assert answer.status_code == 503, kind
+                assert answer.headers["Retry-After"] == "1"
+            node = world.start()
