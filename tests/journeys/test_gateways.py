@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
@@ -15,9 +16,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.world import ROOT, World, a_world, eventually, free_port
+from tests.support.world import AUDIENCE, ROOT, World, a_world, eventually, free_port
 
 GATEWAYS = ROOT / "docs" / "gateways"
+ASKED_ABOUT = "https://apache.example.com"
 ELSEWHERE = "198.51.100.7"
 
 
@@ -30,8 +32,6 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)
-
-    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
@@ -94,9 +94,11 @@ def put(file: str, folder: Path, world: World, api: int, port: int) -> Path:
 
 @pytest.fixture(params=["nginx", "haproxy"])
 def gateway(request, guarded, echo, tmp_path) -> Iterator[Gateway]:
-    yield from running(request.param, guarded, echo, tmp_path)
+    with running(request.param, guarded, echo, tmp_path) as gateway:
+        yield gateway
 
 
+@contextlib.contextmanager
 def running(kind: str, world: World, api: int, folder: Path, **environment: str) -> Iterator[Gateway]:
     port = free_port()
     if kind == "nginx":
@@ -115,7 +117,8 @@ def running(kind: str, world: World, api: int, folder: Path, **environment: str)
         if os.getuid() == 0:
             more += "User www-data\nGroup www-data\n"
             folder.chmod(0o755)
-        config.write_text(config.read_text() + more)
+        text = config.read_text().replace(AUDIENCE, ASKED_ABOUT)
+        config.write_text(text + more)
         command = [program("apache2", "apache2"), "-X", "-d", str(folder), "-f", str(config)]
     output = (folder / "output").open("wb")
     process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env={**os.environ, **environment})
@@ -184,9 +187,7 @@ def test_what_a_caller_makes_up_does_not_reach_the_api(gateway):
 
 def test_a_scope_that_is_missing_is_403(gateway):
     world = gateway.world
-    made = world.credential(
-        grants=[{"audience": "https://api.example.com", "access": "custom", "scopes": ["reports:write"]}]
-    )
+    made = world.credential(grants=[{"audience": AUDIENCE, "access": "custom", "scopes": ["reports:write"]}])
     assert gateway.get(world.token(made["client_id"], made["client_secret"])).status_code == 403
 
 
@@ -222,10 +223,38 @@ def test_while_the_token_server_is_away_nobody_passes(echo, tmp_path_factory, tm
         for kind in ("nginx", "haproxy"):
             folder = tmp_path / kind
             folder.mkdir()
-            for gateway in running(kind, world, echo, folder):
+            with running(kind, world, echo, folder) as gateway:
                 assert gateway.get(token).status_code == 200
                 node.stop()
                 answer = gateway.get(token)
                 assert answer.status_code == 503, kind
                 assert answer.headers["Retry-After"] == "1"
             node = world.start()
+
+
+def test_apache_asks_by_introspection(guarded, echo, tmp_path):
+    """With the credential of a resource server; endings show within a second."""
+    scopes = [{"name": name, "access": "read"} for name in ("reports:read", "tokens:introspect")]
+    guarded.manage("POST", "/v1/apis", {"audience": ASKED_ABOUT, "name": "Apache", "scopes": scopes})
+
+    def credential(*names: str) -> dict[str, Any]:
+        grants = [{"audience": ASKED_ABOUT, "access": "custom", "scopes": list(names)}]
+        made: dict[str, Any] = guarded.credential(grants=grants)
+        return made
+
+    asker, app, other = credential("tokens:introspect"), credential("reports:read"), credential("tokens:introspect")
+    environment = {
+        "INTROSPECTION_CLIENT_ID": asker["client_id"],
+        "INTROSPECTION_CLIENT_SECRET": asker["client_secret"],
+    }
+    with running("apache", guarded, echo, tmp_path, **environment) as gateway:
+        token = guarded.token(app["client_id"], app["client_secret"])
+        answer = gateway.get(token, **{"X-Auth-client_id": "somebody"})
+        assert answer.status_code == 200, answer.text
+        told = gateway.told(answer)
+        assert told["x-auth-client-id"] == app["client_id"]
+        assert told["x-auth-scope"] == "reports:read"
+        assert gateway.get(guarded.token(other["client_id"], other["client_secret"])).status_code in {401, 403}
+        assert gateway.get("x").status_code == 401
+        guarded.manage("POST", f"/v1/credentials/{app['client_id']}/regenerate")
+        eventually(lambda: gateway.get(token).status_code == 401, "Apache has asked again", seconds=10)

@@ -141,6 +141,7 @@ def _mistakes(world: World, day: Day) -> None:
             requests.post(token_url, json={"client_secret": thing}, timeout=20),
             requests.post(token_url, data=b"\xff" + thing.encode(), timeout=20),
             requests.post(token_url, headers={"Authorization": thing, "X-Request-Id": thing}, timeout=20),
+            *_about_tokens(world, thing),
             requests.get(f"{world.issuer}/{quoted}", timeout=20),
             requests.get(f"{world.issuer}/oauth/networks/{quoted}", timeout=20),
             requests.get(f"{world.issuer}/oauth/generations", params={"after": thing}, timeout=20),
@@ -154,6 +155,32 @@ def _mistakes(world: World, day: Day) -> None:
             world.admin("PATCH", f"/v1/credentials/{quoted}", {"name": thing}, **{"If-Match": f'"{quoted}"'}),
             world.admin("POST", "/v1/roles", {"name": thing + "!", "description": 7}),
         ]
+
+
+def _about_tokens(world: World, thing: str) -> list[requests.Response]:
+    """At the doors that take a token and a secret: each in its place, and in that of the other."""
+    proof = (world.credential()["client_id"], thing)
+    answers = []
+    for door in ("introspect", "revoke"):
+        url = f"{world.issuer}/oauth/{door}"
+        assert world._admin_credential is not None
+        answers += [
+            requests.post(url, data={"token": thing}, auth=world._admin_credential, timeout=20),
+            requests.post(url, data={"token": thing}, auth=proof, timeout=20),
+            requests.post(url, data={"token": [thing, thing], "client_secret": thing}, timeout=20),
+            requests.post(url, params={"token": thing}, timeout=20),
+            requests.post(url, json={"token": thing}, auth=proof, timeout=20),
+            requests.get(f"{url}/{urllib.parse.quote(thing, safe='')}", timeout=20),
+        ]
+    gate = f"{world.issuer}/forward-auth"
+    good = {"aud": "https://api.example.com", "any_caller": "true"}
+    bearing = {"Authorization": f"Bearer {thing}"}
+    answers += [
+        requests.get(gate, params=good, headers=bearing, timeout=20),
+        requests.get(gate, params={**good, "aud": thing, "role": thing}, headers={"Authorization": thing}, timeout=20),
+        requests.get(f"{gate}/{urllib.parse.quote(thing, safe='')}", headers={"X-Auth-Require": thing}, timeout=20),
+    ]
+    return answers
 
 
 def _faults(world: World, day: Day) -> None:

@@ -161,7 +161,7 @@ class IssuingConformance:
             with issuing.group(sorted(lists), NOW) as work:
                 found = {name: one.credential.restrictions.allowed_ips for name, one in work.known.items()}
             assert found == lists
-            assert sum(map(len, issuing._networks.values())) <= 300
+            assert sum(map(len, issuing._rows._networks.values())) <= 300
 
     def test_the_catalogue_version_is_the_one_of_the_transaction(self, stocked, issuing, store):
         with issuing.group([], NOW) as work, store.reading() as tx:
