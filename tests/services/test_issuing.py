@@ -115,7 +115,7 @@ class Watched:
             self.did.append("HMAC")
             return digest(*arguments)
 
-        monkeypatch.setattr("app.services.issuing.digest", counted)
+        monkeypatch.setattr("app.services.proving.digest", counted)
         workshop.issue(workshop.credential())  # opens the connection
         workshop.issuing._issuing._connection.driver_connection.set_trace_callback(self._statement)
 
