@@ -1,0 +1,156 @@
+"""Do the rows say the same of a token on either database, whoever asks, and however it was ended?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from app.services.catalogue import ApiDraft
+from app.services.forwarding import Forwarded, Forwarding
+from app.services.introspecting import INACTIVE, Introspecting
+from app.services.own_tokens import OwnTokens
+from app.services.proving import Proof, Proving
+from app.services.revoking import Revoking, TooManyRevoked
+from tests.support.workshop import allowed, many_ranges
+from tokenserver.clock import HOUR
+from tokenserver.domain.audit import Event
+from tokenserver.domain.catalogue import Kind, Scope
+from tokenserver.domain.restrictions import Access, Grant
+from tokenserver.errors import InvalidClient, InvalidToken, Refused, UnauthorizedClient
+from tokenserver.resource.require import Require
+
+FILES = "https://files.example.com"
+SCOPES = (Scope("files:read", Kind.READ), Scope("tokens:introspect", Kind.READ, sensitive=True))
+
+
+class Asked:
+    """The three doors over one workshop, and a credential that may introspect at FILES."""
+
+    def __init__(self, workshop):
+        own = workshop.services
+        self.workshop, self.own = workshop, own
+        own.catalogue.create_api(workshop.caller, ApiDraft(FILES, "Files", SCOPES))
+        proving = partial(
+            Proving, own.store, own.high_water, own.peppers, workshop.clock, limits=workshop.issuing._limits
+        )
+        self.tokens = OwnTokens(own.keys, workshop.settings)
+        introspection = proving(refused=Event.INTROSPECTION_REFUSED)
+        self.introspecting = Introspecting(
+            own.store, introspection, self.tokens, own.keys, workshop.settings, workshop.clock
+        )
+        revocation = proving(refused=Event.REVOCATION_REFUSED)
+        self.revoking = Revoking(own.store, own.feed, revocation, self.tokens, workshop.clock, most=2)
+        self.forwarding = Forwarding(own.store, self.tokens, workshop.clock)
+        self.asker = workshop.credential(grants=(Grant(FILES, Access.CUSTOM, frozenset({"tokens:introspect"})),))
+        self.app = workshop.credential(grants=(Grant(FILES, Access.CUSTOM, frozenset({"files:read"})),))
+
+    def proof(self, made, address="192.0.2.1"):
+        return Proof(made.view.credential.client_id, made.secret, address, "req-1")
+
+    def token(self):
+        return self.workshop.issue(self.app).access_token
+
+    def active(self, token, made=None):
+        told = self.introspecting.introspect(self.proof(made or self.asker), token)
+        assert told["active"] or told == INACTIVE
+        return told["active"]
+
+    def passes(self, token):
+        try:
+            self.forwarding.admit(Forwarded([f"Bearer {token}"], "192.0.2.1", FILES, Require(any_caller=True)))
+        except InvalidToken:
+            return False
+        return True
+
+
+@pytest.fixture
+def asked(workshop):
+    return Asked(workshop)
+
+
+pytestmark = pytest.mark.parametrize("workshop", ["sqlite", "postgres"], indirect=True)
+
+ENDINGS = {
+    "regenerate": lambda own, caller, client_id: own.credentials.regenerate(caller, client_id),
+    "disable": lambda own, caller, client_id: own.credentials.disable(caller, client_id),
+    "revoke": lambda own, caller, client_id: own.credentials.revoke(caller, client_id, "gone"),
+    "delete": lambda own, caller, client_id: own.credentials.delete(caller, client_id),
+    "end everything": lambda own, caller, _: own.organizations.end_everything(caller, caller.organization_id),
+    "revoke the key": lambda own, caller, _: own.keys.revoke(caller, own.keys.ring().access.key.kid),
+}
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_what_ends_a_token_ends_it_here_for_whoever_asks(how, asked):
+    token = asked.token()
+    assert asked.active(token)
+    assert asked.passes(token)
+    ENDINGS[how](asked.own, asked.workshop.caller, asked.app.view.credential.client_id)
+    assert not asked.active(token)
+    assert not asked.passes(token)
+
+
+def test_in_a_grace_period_a_token_of_the_old_secret_lives_to_its_end(asked):
+    token = asked.token()
+    asked.own.credentials.rotate(asked.workshop.caller, asked.app.view.credential.client_id, 60)
+    assert asked.active(token)
+    assert asked.passes(token)
+    asked.workshop.clock.advance(60.5)
+    assert asked.active(token), "it ends on a whole second"
+    asked.workshop.clock.advance(0.25)
+    assert not asked.active(token)
+    assert not asked.passes(token)
+
+
+def test_one_token_is_revoked_and_the_others_go_on(asked):
+    one, other = asked.token(), asked.token()
+    asked.revoking.revoke(asked.proof(asked.app), one)
+    assert (asked.active(one), asked.active(other)) == (False, True)
+    assert (asked.passes(one), asked.passes(other)) == (False, True)
+    asked.revoking.revoke(asked.proof(asked.asker), other)
+    assert asked.active(other), "it is another credential's"
+
+
+def test_an_organization_may_have_so_many_revoked_at_a_time(asked):
+    tokens = [asked.token() for _ in range(3)]
+    for token in tokens[:2]:
+        asked.revoking.revoke(asked.proof(asked.app), token)
+    asked.revoking.revoke(asked.proof(asked.app), tokens[0])  # that is no third
+    with pytest.raises(TooManyRevoked):
+        asked.revoking.revoke(asked.proof(asked.app), tokens[2])
+    assert asked.active(tokens[2])
+    asked.workshop.clock.advance(HOUR)
+    late = asked.token()
+    asked.revoking.revoke(asked.proof(asked.app), late)
+    assert not asked.active(late)
+
+
+def test_strangers_and_those_who_may_not_are_refused_and_recorded(asked):
+    wrong = asked.workshop.credential().secret
+    with pytest.raises(InvalidClient) as refused:
+        asked.introspecting.introspect(Proof(asked.asker.view.credential.client_id, wrong, "", "req-1"), "x")
+    assert refused.value.detail == "not proven"
+    with pytest.raises(InvalidClient):
+        asked.introspecting.introspect(Proof("tsc_" + "0" * 22, wrong, "", "req-1"), "x")
+    elsewhere = asked.workshop.credential(allowed_ips=allowed("198.51.100.0/24"))
+    with pytest.raises(UnauthorizedClient):
+        asked.revoking.revoke(asked.proof(elsewhere), "x")
+    known, unknown = asked.workshop.audit_lines("introspection:refused")
+    assert (known["actor"], known["credential"]) == ("stranger", asked.asker.view.credential.client_id)
+    assert (unknown["actor"], unknown["credential"]) == ("stranger", "")
+    (told,) = asked.workshop.audit_lines("revocation:refused")
+    assert told["actor"] == f"credential:{elsewhere.view.credential.client_id}"
+
+
+def test_a_credential_with_a_long_list_of_addresses_may_ask_from_one_of_them(asked):
+    made = asked.workshop.credential(allowed_ips=many_ranges(70))
+    asked.revoking.revoke(asked.proof(made, "10.0.3.1"), "x")
+    with pytest.raises(Refused):
+        asked.revoking.revoke(asked.proof(made, "10.9.9.9"), "x")
+
+
+def test_a_secret_that_ended_proves_nothing(asked):
+    asked.own.credentials.regenerate(asked.workshop.caller, asked.asker.view.credential.client_id)
+    with pytest.raises(InvalidClient):
+        asked.active(asked.token())
