@@ -165,9 +165,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
     admission = Admission(services.store, services.keys, settings, clock)
     tokens = OwnTokens(services.keys, settings)
     proving = partial(Proving, services.store, services.high_water, services.peppers, clock, limits=limits)
-    introspecting = Introspecting(
-        services.store, proving(refused=Event.INTROSPECTION_REFUSED), tokens, services.keys, settings, clock
-    )
+    introspecting = Introspecting(proving(refused=Event.INTROSPECTION_REFUSED), tokens, services.keys, settings, clock)
     revoking = Revoking(services.store, services.feed, proving(refused=Event.REVOCATION_REFUSED), tokens, clock)
     token_endpoint = TokenEndpoint(issuing, limits, settings)
     doors = (

@@ -17,7 +17,7 @@ from app.services.own_tokens import OwnTokens
 from app.services.proving import Proof, Proven, Proving
 from app.services.standing import refuse_ended
 from app.settings import Settings
-from app.store import Store
+from app.store import Transaction
 from tokenserver.clock import Clock
 from tokenserver.errors import InvalidToken
 from tokenserver.tokens.jws import Signer
@@ -30,9 +30,8 @@ INACTIVE: Mapping[str, Any] = {"active": False}
 
 class Introspecting:
     def __init__(
-        self, store: Store, proving: Proving, tokens: OwnTokens, keys: SigningKeys, settings: Settings, clock: Clock
+        self, proving: Proving, tokens: OwnTokens, keys: SigningKeys, settings: Settings, clock: Clock
     ) -> None:
-        self._store = store
         self._proving = proving
         self._tokens = tokens
         self._keys = keys
@@ -41,8 +40,7 @@ class Introspecting:
 
     def introspect(self, asked: Proof, unverified_token: str) -> Mapping[str, Any]:
         """What the token says if it is active, else exactly `INACTIVE`; raises Refused for a caller without proof."""
-        caller = self._proving.prove(asked)
-        return self._told(caller, unverified_token)
+        return self._proving.prove(asked, lambda tx, caller: self._told(tx, caller, unverified_token))
 
     def introspect_signed(self, asked: Proof, unverified_token: str) -> str:
         """The same as a signed statement to this caller (RFC 9701)."""
@@ -55,13 +53,12 @@ class Introspecting:
         }
         return Signer(self._keys.ring().access.key, INTROSPECTION).sign(statement)
 
-    def _told(self, caller: Proven, unverified_token: str) -> Mapping[str, Any]:
+    def _told(self, tx: Transaction, caller: Proven, unverified_token: str) -> Mapping[str, Any]:
         try:
             claims = self._tokens.read(unverified_token).claims
             if claims.organization != caller.organization_id or not _may_ask(caller, claims.audience):
                 return INACTIVE
-            with self._store.reading() as tx:
-                refuse_ended(tx, claims, self._clock())
+            refuse_ended(tx, claims, self._clock())
         except InvalidToken:
             return INACTIVE
         return {"active": True, "token_type": "Bearer", **claims.raw}

@@ -9,14 +9,14 @@ token endpoint, and leaves a folded audit line.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from app.services.audit import STRANGER, Folding
 from app.services.granted import Granted
 from app.services.limits import Limits
-from app.store import Store
+from app.store import Store, Transaction
 from app.store.high_water import HighWater
 from app.store.issuing import Known, ProvingStore
 from tokenserver.clock import Clock, no_earlier
@@ -25,6 +25,8 @@ from tokenserver.domain.credential import CredentialSecret
 from tokenserver.domain.grant import refuse_address, refuse_ended
 from tokenserver.domain.secret import Pepper, Secret, digest, is_secret_of, looks_like_client_id, looks_like_secret
 from tokenserver.errors import InvalidClient, Refused
+
+Found = TypeVar("Found")
 
 NOT_PROVEN = frozenset({"malformed", "not proven"})
 _STRANGERS = {*NOT_PROVEN, "too many failures"}
@@ -120,8 +122,11 @@ class Proving:
         self._folding = Folding()
         self._lock = threading.Lock()
 
-    def prove(self, asked: Proof) -> Proven:
-        """Raises Refused, in the words of the token endpoint, or Unavailable."""
+    def prove(self, asked: Proof, then: Callable[[Transaction, Proven], Found]) -> Found:
+        """What `then` finds for a proven caller, in the same transaction, which only reads.
+
+        Raises Refused, in the words of the token endpoint, or Unavailable.
+        """
         self._limits.turn_away_hasty(asked.client_id, asked.address)
         known: Known | None = None
         try:
@@ -135,12 +140,12 @@ class Proving:
                 refuse_ended(known.credential, known.organization, moment)
                 refuse_address(known.credential.restrictions, asked.address)
                 scopes = self._granted.scopes_of(known, catalogue_version)
+                return then(tx, Proven(asked.client_id, known.organization.id, scopes))
         except Refused as refusal:
             if refusal.detail in NOT_PROVEN:
                 self._limits.failed(asked.client_id, asked.address)
             self._record(asked, known, refusal)
             raise
-        return Proven(asked.client_id, known.organization.id, scopes)
 
     def _record(self, asked: Proof, known: Known | None, refusal: Refused) -> None:
         claimed = asked.client_id if looks_like_client_id(asked.client_id) else ""

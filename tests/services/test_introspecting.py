@@ -36,9 +36,7 @@ class Asked:
         )
         self.tokens = OwnTokens(own.keys, workshop.settings)
         introspection = proving(refused=Event.INTROSPECTION_REFUSED)
-        self.introspecting = Introspecting(
-            own.store, introspection, self.tokens, own.keys, workshop.settings, workshop.clock
-        )
+        self.introspecting = Introspecting(introspection, self.tokens, own.keys, workshop.settings, workshop.clock)
         revocation = proving(refused=Event.REVOCATION_REFUSED)
         self.revoking = Revoking(own.store, own.feed, revocation, self.tokens, workshop.clock, most=2)
         self.forwarding = Forwarding(own.store, self.tokens, workshop.clock)
