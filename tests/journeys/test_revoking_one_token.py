@@ -1,4 +1,4 @@
-"""An app ends one token, a resource server asks about one, both by a stock client; every resource server hears of it."""
+"""An app ends one token, a resource server asks about one, with a stock client; every resource server hears of it."""
 
 from __future__ import annotations
 
