@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 
+from app.oauth.forward_auth import told
 from tests.support.world import AUDIENCE, ROOT, World, a_world, eventually, free_port
+from tokenserver.resource.principal import Principal
 
 GATEWAYS = ROOT / "docs" / "gateways"
 ASKED_ABOUT = "https://apache.example.com"
@@ -258,3 +261,16 @@ def test_apache_asks_by_introspection(guarded, echo, tmp_path):
         assert gateway.get("x").status_code == 401
         guarded.manage("POST", f"/v1/credentials/{app['client_id']}/regenerate")
         eventually(lambda: gateway.get(token).status_code == 401, "Apache has asked again", seconds=10)
+
+
+@pytest.mark.parametrize("file", ["nginx.conf", "haproxy.cfg", "traefik.yaml", "Caddyfile", "README.md"])
+def test_every_header_that_is_told_is_overwritten_by_each_gateway(file):
+    """Envoy takes them by their prefix, and Apache makes others."""
+    text = (GATEWAYS / file).read_text(encoding="utf-8")
+    names = told(Principal("tsc_x", "org_x", None, None, frozenset(), frozenset(), 1, "x", 0.0, {}))
+    assert [name for name in names if name not in text] == []
+
+
+@pytest.mark.parametrize("file", ["traefik.yaml", "envoy.yaml"])
+def test_the_files_that_are_not_run_can_be_read_at_least(file):
+    assert isinstance(yaml.safe_load((GATEWAYS / file).read_text(encoding="utf-8")), dict)
