@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.store import Store
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Entry, Event
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.operators import ADMIN_AUDIENCE, READ_ALL, WRITE_ALL
 from tokenserver.errors import AddressRefused, InsufficientScope, InvalidToken, MissingToken, NotFound, Refused
 from tokenserver.tokens.claims import AccessClaims
 from tokenserver.tokens.verification import read_token
@@ -87,7 +87,7 @@ class Admission:
         if wanted.scope not in claims.scopes and (owner_id is None or wanted.own not in claims.scopes):
             raise InsufficientScope
         if elsewhere not in {None, claims.organization}:
-            everywhere = "organizations:read" if wanted.scope.endswith(":read") else "organizations:write"
+            everywhere = READ_ALL if wanted.scope.endswith(":read") else WRITE_ALL
             if not there or everywhere not in claims.scopes:
                 raise NotFound("There is no organization with this ID.")
         return owner_id

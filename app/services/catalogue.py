@@ -1,5 +1,9 @@
 """Which APIs, scopes and roles can be granted? Changing the catalogue with care for the credentials that hold parts.
 
+An audience belongs to the organization that had it first: resource servers know tokens by it. Only a platform admin
+gives it to another organization, and says there which scopes it has; else whoever administers an organization could
+mint tokens, with scopes of their own making, for an API of somebody else.
+
 Taking something away that credentials hold (deleting a role, an API or a scope; making a scope sensitive; changing
 what kind a scope is) is refused with their number and the first of them, or done with a bump of each when asked to
 *cascade*: nothing that is out goes on under terms that are gone.
@@ -21,7 +25,7 @@ from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.catalogue import Api, Catalogue, Kind, Role, Scope
 from tokenserver.domain.credential import Credential, Status
-from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES
+from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES, WRITE_ALL
 from tokenserver.domain.restrictions import Access, Grant, Restrictions, narrows
 from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound, PreconditionFailed
 
@@ -41,6 +45,14 @@ class StillHeld(Conflict):
             f"It is held by credentials ({self.count}). Change them first, or repeat with cascade=true: it is then"
             " taken from each of them, and their outstanding tokens end."
         )
+
+
+class OfAnotherOrganization(Conflict):
+    code = "of_another_organization"
+    public = (
+        "This audience belongs to another organization: a platform admin may give it to yours, and say which scopes it"
+        " has there."
+    )
 
 
 class BelongsToTheServer(Conflict):
@@ -83,6 +95,7 @@ class CatalogueService:
 
     def create_api_in(self, tx: Transaction, caller: Caller, draft: ApiDraft, now: float) -> Api:
         """`create_api` as a part of a larger transaction."""
+        _refuse_foreign(tx, caller, draft.audience)
         api = Api(new_id("api"), caller.organization_id, draft.audience, draft.name, draft.scopes, int(now))
         tx.catalogue.add_api(api)
         tx.audit.append(caller.did(Event.API_CREATED, now, **_shown_api(api)))
@@ -115,6 +128,8 @@ class CatalogueService:
             after = edit(before)
             if after == before:
                 return before
+            if after.scopes != before.scopes:
+                _refuse_foreign(tx, caller, before.audience)
             after = replace(after, version=before.version + 1)
             self._take_away(tx, caller, before, after, now, cascade=cascade)
             tx.catalogue.save_api(after, was=before)
@@ -262,6 +277,13 @@ def _found(value: Found | None, what: str) -> Found:
 def _refuse_stale(found: int, version: int | None) -> None:
     if version is not None and found != version:
         raise PreconditionFailed
+
+
+def _refuse_foreign(tx: Transaction, caller: Caller, audience: str) -> None:
+    if audience == ADMIN_AUDIENCE or WRITE_ALL in caller.scopes:
+        return
+    if tx.catalogue.is_foreign(audience, caller.organization_id):
+        raise OfAnotherOrganization
 
 
 def _refuse_own(api: Api) -> None:

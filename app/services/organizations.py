@@ -21,10 +21,10 @@ from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
+from tokenserver.domain.operators import READ_ALL, WRITE_ALL
 from tokenserver.domain.organizations import Organization, Policy, Project
 from tokenserver.errors import Conflict, InsufficientScope, NotFound, PreconditionFailed
 
-READ_ALL, WRITE_ALL = "organizations:read", "organizations:write"
 MOST_NAMED = 100
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
@@ -30,6 +31,14 @@ class CatalogueStore:
     def of(self, organization_id: str) -> Catalogue:
         found = self._session.scalars(select(ApiRow).where(ApiRow.organization_id == organization_id))
         return {row.audience: api_from(row) for row in found}
+
+    def is_foreign(self, audience: str, organization_id: str) -> bool:
+        """Whether another organization had an API with this audience before this one, or in the same second."""
+        rows = self._session.execute(
+            select(ApiRow.organization_id, ApiRow.created_at).where(ApiRow.audience == audience)
+        ).all()
+        ours = min((at for owner, at in rows if owner == organization_id), default=math.inf)
+        return any(owner != organization_id and at <= ours for owner, at in rows)
 
     def api(self, organization_id: str, api_id: str) -> Api | None:
         row = self._api_row(organization_id, api_id)

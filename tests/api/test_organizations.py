@@ -126,6 +126,35 @@ def test_a_change_of_an_organization_needs_the_version_it_is_meant_for(api, org)
     assert api.ok("PATCH", path_of(org), {}, if_match="*") == changed
 
 
+# --- audiences ---
+
+
+def test_nobody_mints_tokens_for_the_api_of_another_organization(stocked):
+    """Resource servers know tokens by their audience, so that an audience belongs to whoever had it first."""
+    _, admin = another(stocked)
+    ask = {"token": stocked.server.token(admin["client_id"], admin["client_secret"])}
+    theirs = {"audience": REPORTS, "name": "Mine now", "scopes": [{"name": "reports:write", "access": "write"}]}
+    assert stocked.problem(409, "POST", "/v1/apis", theirs, **ask)["code"] == "of_another_organization"
+    body = {"name": "x", "grants": [{"audience": REPORTS}]}
+    assert stocked.pointers("POST", "/v1/credentials", body, **ask) == ["/grants/0/audience"]
+
+
+def test_a_platform_admin_gives_an_api_to_another_organization_and_says_its_scopes(stocked):
+    other, admin = another(stocked)
+    ask = {"token": stocked.server.token(admin["client_id"], admin["client_secret"])}
+    given = {"audience": REPORTS, "name": "Reports", "scopes": [{"name": "reports:read", "access": "read"}]}
+    headers = {"Tokenserver-Organization": other["id"]}
+    path = f"/v1/apis/{stocked.ok('POST', '/v1/apis', given, headers=headers)['id']}"
+    more = {"scopes": [*given["scopes"], {"name": "reports:write", "access": "write"}]}
+    refused = stocked.problem(409, "PATCH", path, more, if_match="*", **ask)
+    assert refused["code"] == "of_another_organization"
+    assert stocked.ok("PATCH", path, {"name": "Our reports"}, if_match="*", **ask)["name"] == "Our reports"
+    made = stocked.ok("POST", "/v1/credentials", {"name": "x", "grants": [{"audience": REPORTS}]}, **ask)
+    assert stocked.server.token(made["client_id"], made["client_secret"])
+    own = stocked.only_api()
+    assert stocked.ok("PATCH", f"/v1/apis/{own['id']}", more, if_match="*")["scopes"][1]["name"] == "reports:write"
+
+
 # --- projects -------------------------------------------------------------------------------------------------------
 
 

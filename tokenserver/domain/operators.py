@@ -47,6 +47,9 @@ ADMIN_SCOPES = (*_scopes(_OF_AN_ORGANIZATION, sensitive=False), *_scopes(_OF_THE
 """What the admin API can be granted. Those of the platform are sensitive: "all" never includes them."""
 
 
+READ_ALL, WRITE_ALL = "organizations:read", "organizations:write"
+
+
 class OperatorRole(StrEnum):
     PLATFORM_ADMIN = "platform_admin"
     OWNER = "owner"

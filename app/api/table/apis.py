@@ -20,7 +20,10 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             scope=write,
             handler=do.create,
             summary="Create an API",
-            description="A protected resource with its scopes. 409: there is one with this audience already.",
+            description=(
+                "A protected resource with its scopes. 409: there is one with this audience already; or it belongs to"
+                " another organization, and you are no platform admin."
+            ),
             takes=inputs.ApiCreation,
             gives=outputs.Api,
             status=201,
@@ -60,7 +63,8 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             summary="Change an API",
             description=(
                 "Only members that are present change. 409: credentials would lose a scope, and `cascade` was not"
-                " asked for; or the API is the server's own."
+                " asked for; or the API is the server's own, or"
+                " another organization's, whose scopes platform admins set."
             ),
             takes=inputs.ApiChange,
             gives=outputs.Api,
