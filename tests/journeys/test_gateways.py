@@ -80,7 +80,7 @@ def program(name: str, package: str) -> str:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         reason = f"{name} is not installed: apt-get install {package}"
-        if "CI" in os.environ:
+        if "CI" in os.environ and "WITHOUT_GATEWAYS" not in os.environ:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
