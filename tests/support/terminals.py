@@ -14,17 +14,20 @@ import time
 from collections.abc import Mapping, Sequence
 
 PATIENCE = 40.0
+_OF_OURS = {"COLUMNS", "LINES"}
+"""What the terminal of the tests says of itself (pytest-xdist says it to its workers)."""
 
 
 def in_a_terminal(
     typed: Sequence[str], environment: Mapping[str, str], *, columns: int = 80, keys: Sequence[tuple[str, str]] = ()
 ) -> tuple[int, str]:
     """Run the command in a terminal of that width; `keys` are (what to wait for, what to type). Code and all output."""
+    here = {name: value for name, value in environment.items() if name not in _OF_OURS}
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "tokenserver.cli", *typed],
-        env={**environment, "TERM": "xterm-256color"},
+        env={**here, "TERM": "xterm-256color"},
         stdin=slave,
         stdout=slave,
         stderr=slave,
