@@ -91,6 +91,7 @@ def is_done_once(world: World, database: Database, receiver: Receiver, made: lis
         assert answer.json()["error"] == "invalid_target", "it was proven; it has no grant"
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_rotations_does_none_twice_and_leaves_none_half_done(tmp_path):
     with a_world(tmp_path, **ON_LOOPBACK) as world, a_receiver() as receiver:
         url = f"sqlite:///{world.home / 'tokenserver.db'}"
@@ -107,6 +108,7 @@ def test_kill_9_in_the_middle_of_rotations_does_none_twice_and_leaves_none_half_
             is_done_once(world, database, receiver, made)
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_two_nodes_over_one_postgresql_do_each_rotation_once_and_one_goes_on_where_the_other_was_killed(tmp_path):
     key = b64encode(secrets.token_bytes(32)).decode()

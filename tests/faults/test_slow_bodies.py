@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import Iterator
 
+import pytest
 import requests
 
 from tests.support.world import World, a_world
@@ -41,6 +42,7 @@ def test_a_caller_that_was_ended_while_its_body_was_on_its_way_changes_nothing(w
     assert "survivor" not in names
 
 
+@pytest.mark.slow
 def test_callers_whose_bodies_never_come_disturb_nobody_and_are_told_so_in_the_end(tmp_path):
     with a_world(tmp_path) as world, contextlib.ExitStack() as slow:
         world.start()

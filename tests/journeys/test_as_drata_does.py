@@ -81,7 +81,7 @@ def test_access_is_what_is_listed_or_all_there_is_and_will_be(tenant):
         writing["client_id"]: ["users:read", "users:write"],
     }
     assert scopes(tenant, writing) == {"reports:read", "reports:write"}, "a preview changes nothing"
-    tenant.admin.change("api", tenant.api["id"], scopes=[*SCOPES, *more])
+    tenant.platform.change("api", tenant.api["id"], scopes=[*SCOPES, *more])
     assert scopes(tenant, listed) == {"reports:read"}
     assert scopes(tenant, reading) == {"reports:read", "users:read"}
     assert scopes(tenant, writing) == {"reports:read", "reports:write", "users:read", "users:write"}

@@ -32,6 +32,7 @@ def knock(node):
     return requests.get(f"{node}/oauth/token", timeout=20)
 
 
+@pytest.mark.slow
 def test_by_default_the_501st_request_of_a_minute_is_told_to_wait(tmp_path):
     with a_world(tmp_path, rate_limits="") as world:  # the default
         world.start()

@@ -26,6 +26,7 @@ def told(receiver, type_: str) -> set[str]:
     return {event_id for event_id, body in bodies if f'"type":"{type_}"'.encode() in body}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [2, 11])
 def test_kill_9_in_a_stream_of_changes_loses_no_webhook_of_a_confirmed_one(tmp_path, after):
     with a_world(tmp_path, **ON_LOOPBACK) as world, a_receiver() as receiver:
@@ -58,6 +59,7 @@ def test_kill_9_in_a_stream_of_changes_loses_no_webhook_of_a_confirmed_one(tmp_p
         eventually(lambda: believed() >= set(confirmed), "every confirmed change is told, and signed", seconds=90)
 
 
+@pytest.mark.slow
 def test_kill_9_while_a_receiver_hangs_has_it_told_again_under_the_same_id(tmp_path):
     with a_world(tmp_path, **ON_LOOPBACK) as world, a_receiver(hanging) as receiver:
         node = world.start()
@@ -71,6 +73,7 @@ def test_kill_9_while_a_receiver_hangs_has_it_told_again_under_the_same_id(tmp_p
         assert told(receiver, "webhook.created") == before
 
 
+@pytest.mark.slow
 def test_of_two_nodes_one_delivers_each_event_once_and_at_its_end_the_other_takes_over(tmp_path):
     with a_world(tmp_path, **ON_LOOPBACK) as world, a_receiver() as receiver:
         first = world.start()

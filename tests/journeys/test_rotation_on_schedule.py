@@ -117,6 +117,7 @@ def test_the_app_is_told_claims_and_moves_over_and_the_old_secret_ends_one_grace
     ]
 
 
+@pytest.mark.slow
 def test_an_app_that_never_claims_is_reminded_of_and_goes_on_with_its_old_secret(world, receiver, api):
     made = scheduled(world, grace_seconds=2)
     own, old = made["client_id"], made["client_secret"]
@@ -132,6 +133,7 @@ def test_an_app_that_never_claims_is_reminded_of_and_goes_on_with_its_old_secret
     assert claim(world, own, old).json()["error"] == "no_rotation"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_down_over_the_end_has_cut_nobody_off(tmp_path):
     with a_world(tmp_path) as world:
         node = world.start()

@@ -41,7 +41,8 @@ NOTICES = (
     "credential.secret_leaked",
 )
 _SUBSCRIPTION = re.compile(r"\*|[a-z_]{1,40}\.(?:\*|[a-z_]{1,40})")
-_UNTOLD = frozenset({Event.TOKEN_ISSUED, Event.TOKEN_REFUSED, Event.ADMIN_REFUSED, Event.ROTATION_REFUSED})
+_UNTOLD = {event for event in Event if event.value.endswith((":refused", ":limited"))} | {Event.TOKEN_ISSUED}
+"""What strangers can bring about at will, and what happens a thousand times a second."""
 
 
 class DeliveryState(StrEnum):
