@@ -59,7 +59,7 @@ class AuditUpkeep:
         return None if last is None else last.statement
 
     def checkpoint_if_due(self, now: float) -> bool:
-        """One checkpoint, when the last is old enough and a chain has moved. True: there are more heads to tell."""
+        """A checkpoint (several, of very many chains) when the last is old enough and a chain has moved. Never more."""
         with self._store.reading() as tx:
             last = tx.audit_record.last_checkpoint()
             due = last is None or not 0 <= now - last.at < self._interval
