@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -127,7 +128,7 @@ def test_a_waiting_secret_is_claimed_by_itself(tmp_path):
 
 def shell(script, client_id, secret):
     missing = [name for name in ("bash", "curl", "jq") if shutil.which(name) is None]
-    if missing:
+    if missing and "CI" not in os.environ:
         pytest.skip(f"not on this machine: {', '.join(missing)}")
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "CLIENT_ID": client_id, "CLIENT_SECRET": secret}
     done = subprocess.run(
