@@ -141,6 +141,9 @@ def _fill(services: Services, count: int, organization_id: str, secrets: Sequenc
                 for client_id, secret_id in batch
             ]
             connection.execute(insert(CredentialSecretRow), rows)
+    if not services.store.on_sqlite:
+        with services.store.engine.begin() as connection:  # autovacuum does it by itself, within a minute
+            connection.exec_driver_sql("ANALYZE")
 
 
 def _pattern(organization_id: str, now: int, pepper_id: str) -> Credential:
