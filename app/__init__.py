@@ -40,6 +40,7 @@ from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
 from app.services.installation import Installation
 from app.services.introspecting import Introspecting
+from app.services.invitations import Invitations
 from app.services.issuing import Issuing
 from app.services.keys import SigningKeys
 from app.services.leaks import Leaks
@@ -49,11 +50,14 @@ from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.own_tokens import OwnTokens
+from app.services.passwords import Passwords
 from app.services.posting import Poster
 from app.services.proving import Proving
 from app.services.readiness import Readiness
 from app.services.revoking import Revoking
 from app.services.rotations import Rotations
+from app.services.sessions import Sessions
+from app.services.signing_in import SigningIn
 from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.settings import Settings
@@ -79,12 +83,16 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
     feed = Feed(store, high_water, keys, settings, clock)
     credentials = Credentials(store, feed, peppers[0], clock)
     catalogue = CatalogueService(store, feed, clock)
+    passwords = Passwords()
+    sessions = Sessions(store, settings, clock)
+    invitations = Invitations(store, sessions, passwords, settings, clock)
     installation = Installation(
         store=store,
         high_water=high_water,
         keys=keys,
         catalogue=catalogue,
         credentials=credentials,
+        invitations=invitations,
         peppers=peppers,
         clock=clock,
     )
@@ -112,6 +120,9 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         rotations=Rotations(store, feed, sealer, peppers[0], settings),
         claiming=Claiming(store, sealer, peppers, clock),
         notices=Notices(store),
+        sessions=sessions,
+        signing_in=SigningIn(store, sessions, passwords, clock),
+        invitations=invitations,
     )
 
 
@@ -120,7 +131,7 @@ def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
     webhooks = WebhookJobs(services.deliveries, services.poster, clock)
     jobs = (
         *webhooks.jobs(),
-        *upkeep(services.audit_upkeep, services.idempotency),
+        *upkeep(services.audit_upkeep, services.idempotency, services.sessions),
         rotation_job(services.rotations),
         notices_job(services.notices),
     )

@@ -107,6 +107,7 @@ def _serving(cli: click.Group, connect: Connect) -> None:
             click.echo(f"  export TOKENSERVER_URL={settings.issuer}")
             click.echo(f"  export TOKENSERVER_CLIENT_ID={made.client_id}")
             click.echo(f"  export TOKENSERVER_CLIENT_SECRET={made.secret.reveal()}\n")
+            click.echo(f"The console, for {made.operator_email}; this link works once:\n\n  {made.setup_url}\n")
 
 
 def _installing(cli: click.Group, connect: Connect) -> None:
@@ -140,7 +141,7 @@ def _installing(cli: click.Group, connect: Connect) -> None:
         told = {
             "organization_id": made.organization_id,
             "operator_email": made.operator_email,
-            "setup_url": None,
+            "setup_url": made.setup_url,
             "client_id": made.client_id,
             "client_secret": secret,
         }

@@ -103,6 +103,10 @@ class Settings(BaseModel):
     """Requests, other than for tokens, that one process works on at a time, beside the feed's waiters."""
     feed_waiters: Annotated[int, Field(ge=0, le=1000)] = 48
     """Requests for the generation feed that one process holds open at a time; each costs a thread."""
+    console_idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    """Minutes without a request after which a session of the console ends."""
+    console_session_hours: Annotated[int, Field(ge=1, le=720)] = 12
+    """Hours after which a session of the console ends however it was used."""
     audit_checkpoint_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     """How often the heads of the audit log's chains are signed, when they have moved."""
     audit_retention_days: Annotated[int | None, Field(ge=1, le=36500)] = None

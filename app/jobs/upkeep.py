@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from app.jobs.job import Job
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.idempotency import Idempotency
+from app.services.sessions import Sessions
 from tokenserver.clock import HOUR, MINUTE
 
 AT_ONCE = 500
 
 
-def upkeep(audit: AuditUpkeep, idempotency: Idempotency) -> Sequence[Job]:
+def upkeep(audit: AuditUpkeep, idempotency: Idempotency, sessions: Sessions) -> Sequence[Job]:
     def forget_answers(now: float) -> bool:
         return idempotency.prune(now, AT_ONCE) == AT_ONCE
 
@@ -20,4 +21,5 @@ def upkeep(audit: AuditUpkeep, idempotency: Idempotency) -> Sequence[Job]:
         Job("audit-checkpoints", MINUTE, audit.checkpoint_if_due),
         Job("audit-pruning", HOUR, audit.prune),
         Job("idempotency-pruning", HOUR, forget_answers),
+        Job("session-pruning", HOUR, sessions.prune),
     )

@@ -17,12 +17,15 @@ from app.services.feed import Feed
 from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
 from app.services.installation import Installation
+from app.services.invitations import Invitations
 from app.services.keys import SigningKeys
 from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.posting import Poster
 from app.services.rotations import Rotations
+from app.services.sessions import Sessions
+from app.services.signing_in import SigningIn
 from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.store import Store
@@ -57,3 +60,6 @@ class Services:
     rotations: Rotations
     claiming: Claiming
     notices: Notices
+    sessions: Sessions
+    signing_in: SigningIn
+    invitations: Invitations

@@ -48,6 +48,8 @@ class Caller:
     """The operator whose personal credential is calling."""
     only_own: bool = False
     """Whether other credentials than the operator's own are out of reach."""
+    session_id: str | None = None
+    """Where an operator is signed in who is calling from the console."""
     attempt: Attempt | None = None
     """Where the request may be a repeated one (see `idempotency`)."""
 

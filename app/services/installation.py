@@ -12,12 +12,13 @@ could be proven.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.services.audit import Caller
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials, Draft
 from app.services.ids import new_id
+from app.services.invitations import Invitations
 from app.services.keys import SigningKeys
 from app.settings import InvalidSettings
 from app.store import Store, Transaction
@@ -45,6 +46,8 @@ class Bootstrapped:
     operator_email: str
     client_id: str | None
     secret: Secret | None
+    setup_url: str | None = field(default=None, repr=False)
+    """Where the first operator chooses a password; None when there was nothing to set up."""
 
 
 class Installation:
@@ -56,6 +59,7 @@ class Installation:
         keys: SigningKeys,
         catalogue: CatalogueService,
         credentials: Credentials,
+        invitations: Invitations,
         peppers: Sequence[Pepper],
         clock: Clock,
     ) -> None:
@@ -64,6 +68,7 @@ class Installation:
         self._keys = keys
         self._catalogue = catalogue
         self._credentials = credentials
+        self._invitations = invitations
         self._peppers = tuple(peppers)
         self._clock = clock
 
@@ -94,16 +99,17 @@ class Installation:
         caller = self.prepare()
         with self._store.writing() as tx:
             now = self._clock()
-            operator = tx.operators.first_email(caller.organization_id)
+            operator = tx.operators.first(caller.organization_id)
             if operator is None:
-                operator = (email or DEFAULT_EMAIL).lower()
-                first = Operator(new_id("op"), operator, platform_admin=True, created_at=int(now))
-                tx.operators.add(first)
-                owner = Membership(first.id, OperatorRole.OWNER, created_at=int(now))
+                operator = Operator(
+                    new_id("op"), (email or DEFAULT_EMAIL).lower(), platform_admin=True, created_at=int(now)
+                )
+                tx.operators.add(operator)
+                owner = Membership(operator.id, OperatorRole.OWNER, created_at=int(now))
                 tx.operators.add_member(caller.organization_id, owner)
             client_id = tx.organizations.fact("admin_client_id")
             if client_id is not None and not again:
-                return Bootstrapped(caller.organization_id, operator, client_id, None)
+                return Bootstrapped(caller.organization_id, operator.email, client_id, None)
             draft = Draft(
                 name="admin" if client_id is None else f"admin {new_id('again')[-6:]}",
                 description="Holds every scope of the admin API. Made by bootstrap.",
@@ -114,8 +120,9 @@ class Installation:
             made = self._credentials.create_in(tx, caller, draft, now)
             client_id = made.view.credential.client_id
             tx.organizations.set_fact("admin_client_id", client_id)
-            tx.audit.append(caller.did(Event.INSTALLATION_BOOTSTRAPPED, now, client_id, operator=operator))
-        return Bootstrapped(caller.organization_id, operator, client_id, made.secret)
+            tx.audit.append(caller.did(Event.INSTALLATION_BOOTSTRAPPED, now, client_id, operator=operator.email))
+            link = self._invitations.invite_in(tx, caller, operator, now)
+        return Bootstrapped(caller.organization_id, operator.email, client_id, made.secret, link.url)
 
     def accept_restore(self, reached: int | None = None) -> int:
         """Go on with a database that went back: end every token, above the number that was reached; returns it.

@@ -29,9 +29,20 @@ def changing(store: Store, caller: Caller, clock: Clock) -> Iterator[tuple[Trans
         now = clock()
         if caller.claims is not None:
             refuse_ended(tx, caller.claims, now)
+        if caller.session_id is not None:
+            _refuse_signed_out(tx, caller)
         if caller.attempt is not None:
             tx.idempotency.begin(caller.organization_id, caller.actor, caller.attempt, now)
         yield tx, now
+
+
+def _refuse_signed_out(tx: Transaction, caller: Caller) -> None:
+    """Raise InvalidToken unless the session is there and its operator may still do all that they could."""
+    session = tx.sessions.get(caller.session_id or "")
+    if session is None:
+        raise InvalidToken("Your session has ended: sign in again.")
+    if not caller.scopes <= tx.operators.rights(caller.organization_id, session.operator_id).permissions:
+        raise InvalidToken("What you may do has changed: try again.")
 
 
 def refuse_ended(tx: Transaction, claims: AccessClaims, now: float) -> Standing:

@@ -47,6 +47,8 @@ from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
 from app.store.outbox import Outbox
 from app.store.rotations import RotationStore
+from app.store.sessions import SessionStore
+from app.store.sign_in import SignInStore
 from app.store.signing_keys import SigningKeyStore
 from app.store.usage import UsageStore
 from app.store.webhooks import WebhookStore
@@ -121,6 +123,8 @@ class Transaction:
         self.audit_record = AuditRecord(session)
         self.audit_search = AuditSearch(session)
         self.outbox = Outbox(session)
+        self.sessions = SessionStore(session)
+        self.sign_in = SignInStore(session)
         self.usage = UsageStore(session)
         self.idempotency = IdempotencyStore(session)
         self.leases = LeaseStore(session)

@@ -36,6 +36,11 @@ class OperatorStore:
         person = self.get(operator_id)
         return NO_RIGHTS if person is None else rights_of(person, None)
 
+    def organizations_of(self, operator_id: str) -> list[str]:
+        """Where they are a member, the longest first."""
+        mine = select(MembershipRow.organization_id).where(MembershipRow.operator_id == operator_id)
+        return list(self._session.scalars(mine.order_by(MembershipRow.created_at, MembershipRow.organization_id)))
+
     def page(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Member]:
         """Who has been a member for longest first; `after` is the place of the last one seen."""
         query = self._members(organization_id)
@@ -54,10 +59,10 @@ class OperatorStore:
             .where(MembershipRow.organization_id == organization_id, MembershipRow.role == OperatorRole.OWNER.value)
         ).one()
 
-    def first_email(self, organization_id: str) -> str | None:
-        """Of the operator who has been a member for longest."""
-        first = self.page(organization_id, None, 1)
-        return first[0][0].email if first else None
+    def first(self, organization_id: str) -> Operator | None:
+        """Who has been a member for longest."""
+        found = self.page(organization_id, None, 1)
+        return found[0][0] if found else None
 
     def add(self, operator: Operator) -> None:
         self._session.add(

@@ -1,0 +1,234 @@
+"""Who is looking at the console? Sessions, kept by the server: each can be listed and ended by itself.
+
+A session ends when it was not used for `console_idle_minutes`, after `console_session_hours` at the latest, and at
+once with sign-out, with another password, and with the operator. What the operator may do is looked up for each
+request, and again in the transaction of each change (`standing.changing`): a right that is taken away is gone.
+
+The cookie holds 256 random bits; the database holds their digest. What destroys or reveals something asks for a proof
+that is younger than `FRESH` (ASVS 5.0 §7.5.3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.services.audit import Caller
+from app.settings import Settings
+from app.store import Store, Transaction
+from app.store.sessions import Session
+from tokenserver.clock import HOUR, MINUTE, Clock
+from tokenserver.domain.audit import Entry, Event
+from tokenserver.domain.operators import NO_RIGHTS, WRITE_ALL, Operator, Rights
+from tokenserver.domain.organizations import Organization
+from tokenserver.errors import NotFound, Refused
+
+FRESH = 15 * MINUTE
+_TOUCHED_EVERY = MINUTE
+_LONGEST_AGENT = 200
+SECOND_FACTOR = "second_factor"
+"""What a session awaits that was opened with a password where more is asked."""
+__all__ = ["FRESH", "SECOND_FACTOR", "Session", "Sessions", "SignedOut", "Viewer", "Visitor", "digest_of"]
+
+
+class SignedOut(Refused):
+    code = "signed_out"
+    status = 401
+    public = "You are not signed in, or your session has ended."
+
+
+class Suspended(Refused):
+    code = "organization_suspended"
+    status = 403
+    public = "This organization is suspended. Ask whoever runs this server."
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever sends a request, before anything is proven."""
+
+    address: str = ""
+    agent: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """An operator who is signed in, where they are and what they may do there."""
+
+    session: Session
+    operator: Operator
+    organization: Organization
+    rights: Rights
+    visitor: Visitor
+
+    def may(self, permission: str) -> bool:
+        return permission in self.rights.permissions
+
+    def caller(self, *, only_own: bool = False) -> Caller:
+        """As whom use cases are called."""
+        return Caller(
+            actor=f"operator:{self.operator.id}",
+            organization_id=self.organization.id,
+            scopes=self.rights.permissions,
+            address=self.visitor.address,
+            request_id=self.visitor.request_id,
+            operator_id=self.operator.id,
+            only_own=only_own,
+            session_id=self.session.id,
+        )
+
+
+class Sessions:
+    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+        self._store = store
+        self._idle = settings.console_idle_minutes * MINUTE
+        self._longest = settings.console_session_hours * HOUR
+        self._clock = clock
+
+    def open_in(
+        self, tx: Transaction, operator: Operator, method: str, visitor: Visitor, now: float, *, awaits: str | None
+    ) -> str:
+        """A new session, as a part of a transaction; returns what the cookie holds."""
+        token = secrets.token_urlsafe(32)
+        organization_id = _first_organization(tx, operator)
+        session = Session(
+            id=digest_of(token),
+            operator_id=operator.id,
+            organization_id=organization_id,
+            method=method,
+            created_at=int(now),
+            seen_at=int(now),
+            proven_at=int(now),
+            address=visitor.address,
+            agent=visitor.agent[:_LONGEST_AGENT],
+            awaits=awaits,
+        )
+        tx.sessions.add(session)
+        if awaits is None:
+            tx.audit.append(_line(Event.OPERATOR_SIGNED_IN, session, visitor, now, method=method))
+        return token
+
+    def viewer(self, token: str, visitor: Visitor, *, awaiting: str | None = None) -> Viewer:
+        """Whoever holds this cookie; raises SignedOut unless the session is live and awaits nothing else."""
+        now = self._clock()
+        with self._store.reading() as tx:
+            session = tx.sessions.get(digest_of(token))
+            if session is None or session.awaits != awaiting or self._is_over(session, now):
+                raise SignedOut
+            viewer = _viewer(tx, session, visitor)
+        if now - session.seen_at >= _TOUCHED_EVERY or session.organization_id != viewer.organization.id:
+            touched = replace(session, seen_at=int(now), organization_id=viewer.organization.id)
+            with self._store.writing() as tx:
+                tx.sessions.save(touched)
+            viewer = replace(viewer, session=touched)
+        if viewer.organization.suspended_at is not None and WRITE_ALL not in viewer.rights.permissions:
+            raise Suspended
+        return viewer
+
+    def is_fresh(self, viewer: Viewer) -> bool:
+        """Whether the last proof is young enough for what destroys or reveals something."""
+        return self._clock() - viewer.session.proven_at < FRESH
+
+    def proven_in(self, tx: Transaction, viewer: Viewer, now: float) -> None:
+        """They have just proven again who they are."""
+        tx.sessions.save(replace(viewer.session, proven_at=int(now)))
+
+    def list(self, viewer: Viewer) -> Sequence[Session]:
+        """Their own sessions that are live, newest use first."""
+        now = self._clock()
+        with self._store.reading() as tx:
+            return [session for session in tx.sessions.of(viewer.operator.id) if not self._is_over(session, now)]
+
+    def sign_out(self, viewer: Viewer) -> None:
+        with self._store.writing() as tx:
+            tx.sessions.end(viewer.session.id)
+            tx.audit.append(_line(Event.OPERATOR_SIGNED_OUT, viewer.session, viewer.visitor, self._clock()))
+
+    def end(self, viewer: Viewer, session_id: str) -> None:
+        """One of their own; raises NotFound for any other."""
+        with self._store.writing() as tx:
+            session = tx.sessions.get(session_id)
+            if session is None or session.operator_id != viewer.operator.id:
+                raise NotFound("There is no session with this ID.")
+            tx.sessions.end(session_id)
+            tx.audit.append(_line(Event.SESSION_ENDED, session, viewer.visitor, self._clock(), count=1))
+
+    def end_others(self, viewer: Viewer) -> int:
+        """All of their own but this one; returns how many."""
+        with self._store.writing() as tx:
+            others = [one.id for one in tx.sessions.of(viewer.operator.id) if one.id != viewer.session.id]
+            tx.sessions.end(*others)
+            now = self._clock()
+            tx.audit.append(_line(Event.SESSION_ENDED, viewer.session, viewer.visitor, now, count=len(others)))
+        return len(others)
+
+    def switch(self, viewer: Viewer, organization_id: str) -> None:
+        """Look at another organization from now on; raises NotFound where they have no business."""
+        with self._store.writing() as tx:
+            there = tx.organizations.get(organization_id)
+            if there is None or tx.operators.rights(organization_id, viewer.operator.id) == NO_RIGHTS:
+                raise NotFound("There is no organization with this ID.")
+            tx.sessions.save(replace(viewer.session, organization_id=organization_id))
+
+    def organizations(self, viewer: Viewer) -> Sequence[Organization]:
+        """Where they may look: their own, and every one for a platform admin (the first 200)."""
+        with self._store.reading() as tx:
+            if viewer.operator.platform_admin:
+                return tx.organizations.page(None, 200)
+            found = [tx.organizations.get(one) for one in tx.operators.organizations_of(viewer.operator.id)]
+            return [organization for organization in found if organization is not None]
+
+    def prune(self, now: float) -> bool:
+        """Forget what is over. Never more to do at once."""
+        with self._store.writing() as tx:
+            tx.sessions.prune(int(now) - self._idle, int(now) - self._longest, int(now))
+        return False
+
+    def _is_over(self, session: Session, now: float) -> bool:
+        return now - session.seen_at >= self._idle or now - session.created_at >= self._longest
+
+
+def digest_of(token: str) -> str:
+    """By which the database knows a token that somebody holds."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _viewer(tx: Transaction, session: Session, visitor: Visitor) -> Viewer:
+    """In the organization of the session or, where they have left it, in another one of theirs."""
+    operator = tx.operators.get(session.operator_id)
+    if operator is None:
+        raise SignedOut
+    organization = tx.organizations.get(session.organization_id)
+    rights = tx.operators.rights(session.organization_id, operator.id)
+    if organization is None or rights == NO_RIGHTS:
+        organization = tx.organizations.get(_first_organization(tx, operator))
+        if organization is None:
+            raise SignedOut
+        rights = tx.operators.rights(organization.id, operator.id)
+    return Viewer(session, operator, organization, rights, visitor)
+
+
+def _first_organization(tx: Transaction, operator: Operator) -> str:
+    """Where they have been a member for longest; a platform admin who is none anywhere begins in the first of all."""
+    theirs = tx.operators.organizations_of(operator.id)
+    if theirs:
+        return theirs[0]
+    first = tx.organizations.first() if operator.platform_admin else None
+    if first is None:
+        raise SignedOut
+    return first.id
+
+
+def _line(event: Event, session: Session, visitor: Visitor, now: float, **detail: object) -> Entry:
+    return Entry(
+        event=event,
+        at=now,
+        actor=f"operator:{session.operator_id}",
+        organization=session.organization_id,
+        address=visitor.address,
+        request_id=visitor.request_id,
+        detail=detail,
+    )
