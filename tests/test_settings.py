@@ -63,6 +63,8 @@ def test_every_setting_is_read_from_its_variable():
         "workers": "2",
         "threads": "3",
         "feed_waiters": "4",
+        "console_idle_minutes": "5",
+        "console_session_hours": "1",
         "audit_checkpoint_minutes": "15",
         "audit_retention_days": "400",
         "log_level": "DEBUG",

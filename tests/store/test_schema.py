@@ -98,6 +98,11 @@ class SchemaConformance:
             "audit_checkpoint_head",
             "audit_stub",
             "counter",
+            "identity",  # these five are of a person, wherever they are
+            "passkey",
+            "recovery_code",
+            "sign_in",
+            "spent",
             "expiry_notice",  # where each notice stands in the order of all expiries
             "installation",
             "lease",
