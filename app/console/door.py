@@ -1,0 +1,304 @@
+"""Who knocks, what is asked, and which page answers? Every page of the table goes these steps.
+
+Another site cannot act through a viewer's browser: what changes something must come from a page of ours, by what the
+browser says about it (Fetch Metadata, or Origin where that is missing) *and* by a token that only our page could know.
+
+Who is not signed in, or has to prove once more who they are, is asked to; what they had typed is kept in the page
+that asks, but for secrets, and sent again afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, Request, Response, request
+from werkzeug.http import dump_cookie
+
+from app.console import words
+from app.console.forms import CSRF, ONCE, Form, faults_by_field
+from app.console.page import Attached, Page, Pages, Reply, Sent, Shown, Visit
+from app.console.rendering import Rendering, assets
+from app.http import REALM, address_of, failure_headers, named, request_id_of
+from app.services.admission import Wanted
+from app.services.audit import Caller
+from app.services.idempotency import Attempt, InProgress
+from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Viewer, Visitor
+from app.settings import Settings
+from tokenserver.clock import Clock
+from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.errors import InsufficientScope, InvalidToken, NotFound, Refused, TokenServerError
+
+SIGN_IN, SECOND_STEP, PROVE = "/sign-in", "/sign-in/second", "/prove"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = [
+    ("Content-Security-Policy", _POLICY),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+]
+_WAY = re.compile(r"/[A-Za-z0-9_./?&=%:+,~-]*\Z")
+_WITHOUT_SESSION = "visit"
+
+
+class NotFromOurPage(Refused):
+    code = "cross_site"
+    status = 403
+    public = "This was not sent from a page of this console, or that page is too old. Open the page again and repeat it."
+
+
+class Console:
+    def __init__(self, groups: Iterable[Pages], sessions: Sessions, settings: Settings, clock: Clock) -> None:
+        self._pages = [page for pages in groups for page in pages]
+        self._sessions = sessions
+        self._clock = clock
+        self._proxies = TrustedProxies.parse(settings.trusted_proxies)
+        issuer = urlsplit(settings.issuer)
+        self._origin = f"{issuer.scheme}://{issuer.netloc}"
+        self._is_https = issuer.scheme == "https"
+        self._base = issuer.path.rstrip("/")
+        self._rendering = Rendering(self._base)
+
+    def mount(self, app: Flask) -> None:
+        for page in self._pages:
+            rule, name = f"/console{page.path}", f"console.{page.name}"
+            app.add_url_rule(rule, name, partial(self._serve, page), methods=[page.method])
+        app.add_url_rule("/console/static/<name>", "console.static", self._file)
+        app.add_url_rule("/console/<path:path>", "console.nowhere", self._nowhere, methods=["GET", "POST"])
+
+    # --- a page ---
+
+    def _serve(self, page: Page, **ids: str) -> Response:
+        visit = self._visit(ids)
+        try:
+            if request.headers.get("Sec-Fetch-Site") == "cross-site" and not _is_navigation(request):
+                raise NotFromOurPage
+            if page.method == "POST":
+                self._refuse_foreign(visit)
+            if not page.open or visit.token:
+                visit = self._signed_in(page, visit)
+            if page.fresh and not self._sessions.is_fresh(visit.viewer):
+                return self._answered(visit, self._asked_again(page, visit))
+            return self._answered(visit, self._handled(page, visit))
+        except SignedOut as fault:
+            return self._answered(visit, self._asked_to_sign_in(page, visit, fault))
+        except Exception as fault:  # noqa: BLE001  `named` logs what is unexpected
+            return self._failed(visit, fault)
+
+    def _visit(self, ids: Mapping[str, str]) -> Visit:
+        visitor = Visitor(
+            address_of(request, self._proxies), request.headers.get("User-Agent", ""), request_id_of(request.environ)
+        )
+        query = request.query_string.decode("ascii", "replace")
+        path = request.path.removeprefix("/console")
+        return Visit(
+            path=f"{path}?{query}" if query else path,
+            visitor=visitor,
+            now=self._clock(),
+            ids=ids,
+            query={name: values[0] for name, values in request.args.lists()},
+            form=Form(tuple(request.form.items(multi=True))),
+            token=request.cookies.get(self._cookie_name("session"), ""),
+            partly="HX-Request" in request.headers,
+        )
+
+    def _signed_in(self, page: Page, visit: Visit) -> Visit:
+        try:
+            viewer = self._sessions.viewer(visit.token, visit.visitor)
+        except SignedOut:
+            if page.open:
+                return visit
+            raise
+        caller = viewer.caller()
+        if page.wants is not None:
+            caller = _admitted(viewer, Wanted(page.wants, page.own))
+        once = visit.form.text(ONCE)
+        if once:
+            caller = replace(caller, attempt=_attempt(once, visit))
+        return replace(visit, signed_in=(viewer, caller))
+
+    def _handled(self, page: Page, visit: Visit) -> Reply:
+        try:
+            return page.handler(visit)
+        except (SignedOut, InProgress):
+            raise
+        except InvalidToken as fault:  # what they may do, or their session, has ended in the midst of it
+            raise SignedOut(fault.public) from fault
+        except Refused as fault:
+            if page.again is None:
+                raise
+            again = page.again(visit, fault)
+            if isinstance(again, Shown):
+                again = replace(
+                    again,
+                    status=fault.status,
+                    values={"fault": fault, "faults": faults_by_field(fault), **again.values},
+                )
+            return again
+
+    # --- who is asked to prove who they are ---
+
+    def _asked_to_sign_in(self, page: Page, visit: Visit, fault: SignedOut) -> Reply:
+        if visit.token and self._awaits_second_step(visit):
+            return Sent(SECOND_STEP)
+        if page.method == "GET":
+            to = "" if visit.path == "/" else f"?to={quote(visit.path, safe='')}"
+            return Sent(f"{SIGN_IN}{to}", cookie="" if visit.token else None)
+        values = {"to": visit.path, "kept": list(visit.form.to_keep()), "fault": fault}
+        return Shown("sign_in.html", values, fault.status, cookie="" if visit.token else None)
+
+    def _awaits_second_step(self, visit: Visit) -> bool:
+        try:
+            self._sessions.viewer(visit.token, visit.visitor, awaiting=SECOND_FACTOR)
+        except Refused:
+            return False
+        return True
+
+    @staticmethod
+    def _asked_again(page: Page, visit: Visit) -> Reply:
+        if page.method == "GET":
+            return Sent(f"{PROVE}?to={quote(visit.path, safe='')}")
+        return Shown("prove.html", {"to": visit.path, "kept": list(visit.form.to_keep())}, 403)
+
+    # --- answers ---
+
+    def _answered(self, visit: Visit, reply: Reply) -> Response:
+        if isinstance(reply, Attached):
+            response = Response(reply.content, content_type=reply.kind)
+            response.headers["Content-Disposition"] = f'attachment; filename="{reply.name}"'
+        elif isinstance(reply, Sent):
+            joint = "&" if "?" in reply.path else "?"
+            notice = f"{joint}notice={reply.notice}" if reply.notice else ""
+            response = Response(status=303)
+            response.headers["Location"] = self._rendering.url(reply.path + notice)
+        else:
+            response = self._page(visit, reply)
+        cookie = None if isinstance(reply, Attached) else reply.cookie
+        if cookie is not None:
+            self._set_cookie(response, "session", cookie)
+        response.headers.extend(HEADERS)
+        return response
+
+    def _page(self, visit: Visit, shown: Shown) -> Response:
+        token = visit.token if shown.cookie is None else shown.cookie
+        fresh_visit = ""
+        if not token:
+            token = request.cookies.get(self._cookie_name(_WITHOUT_SESSION), "")
+            if not token:
+                token = fresh_visit = secrets.token_urlsafe(32)
+        values: dict[str, Any] = {
+            "visit": visit,
+            "viewer": None if visit.signed_in is None else visit.signed_in[0],
+            "organizations": [] if visit.signed_in is None else self._sessions.organizations(visit.viewer),
+            "csrf": csrf_of(token),
+            "once": secrets.token_urlsafe(16),
+            "notice": words.NOTICES.get(visit.query.get("notice", "")),
+            "fault": None,
+            "faults": {},
+            "now": visit.now,
+            **shown.values,
+        }
+        response = Response(
+            self._rendering.page(shown.template, **values), shown.status, content_type="text/html; charset=utf-8"
+        )
+        if fresh_visit:
+            self._set_cookie(response, _WITHOUT_SESSION, fresh_visit)
+        return response
+
+    def _failed(self, visit: Visit, fault: Exception) -> Response:
+        failure = named(fault, visit.visitor.request_id)
+        values = {"failure": failure, "request_id": visit.visitor.request_id}
+        response = self._answered(visit, Shown("failure.html", values, failure.status))
+        for name, value in failure_headers(failure):
+            if name != "WWW-Authenticate":  # a browser would ask for a password of its own accord
+                response.headers[name] = value
+        return response
+
+    def _file(self, name: str) -> Response:
+        found = assets().get(name)
+        if found is None:
+            return self._nowhere()
+        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        response = Response(found.compressed if packed else found.content, content_type=found.kind)
+        response.headers["Vary"] = "Accept-Encoding"
+        if packed:
+            response.headers["Content-Encoding"] = "gzip"
+        response.headers.extend(HEADERS)
+        return response
+
+    def _nowhere(self, path: str = "") -> Response:
+        visit = self._visit({})
+        try:
+            viewer = self._sessions.viewer(visit.token, visit.visitor)
+            visit = replace(visit, signed_in=(viewer, viewer.caller()))
+        except TokenServerError:  # whoever it is, the page is not there
+            pass
+        return self._failed(visit, NotFound())
+
+    # --- other sites ---
+
+    def _refuse_foreign(self, visit: Visit) -> None:
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        ours = site == "same-origin" if site is not None else origin == self._origin
+        expected = [
+            csrf_of(token)
+            for token in (visit.token, request.cookies.get(self._cookie_name(_WITHOUT_SESSION), ""))
+            if token
+        ]
+        given = visit.form.text(CSRF).encode()
+        if not ours or not any(hmac.compare_digest(given, one.encode()) for one in expected):
+            raise NotFromOurPage
+
+    def _cookie_name(self, name: str) -> str:
+        return f"__Host-{REALM}-{name}" if self._is_https else f"{REALM}-{name}"
+
+    def _set_cookie(self, response: Response, name: str, value: str) -> None:
+        cookie = dump_cookie(
+            self._cookie_name(name),
+            value,
+            max_age=None if value else 0,
+            path="/",
+            secure=self._is_https,
+            httponly=True,
+            samesite="Lax",
+        )
+        response.headers.add("Set-Cookie", cookie)
+
+
+def way(text: str) -> str:
+    """A path of the console's own, from what a URL or a form says; the first page where it says anything else."""
+    return text if _WAY.match(text) and not text.startswith("//") else "/"
+
+
+def csrf_of(token: str) -> str:
+    """What only a page can know that was made for whoever holds this cookie."""
+    return hashlib.sha256(f"csrf:{token}".encode()).hexdigest()
+
+
+def _admitted(viewer: Viewer, wanted: Wanted) -> Caller:
+    if viewer.may(wanted.scope):
+        return viewer.caller()
+    if wanted.own is not None and viewer.may(wanted.own):
+        return viewer.caller(only_own=True)
+    raise InsufficientScope("Your role does not allow this. Ask an owner of the organization.")
+
+
+def _attempt(once: str, visit: Visit) -> Attempt:
+    typed = "\n".join([visit.path, *(f"{name}={value}" for name, value in visit.form.to_keep())])
+    return Attempt(f"console:{once[:64]}", hashlib.sha256(typed.encode()).hexdigest(), visit.visitor.request_id)
+
+
+def _is_navigation(asked: Request) -> bool:
+    """A link on another site may lead here."""
+    return asked.method == "GET" and asked.headers.get("Sec-Fetch-Mode") == "navigate"

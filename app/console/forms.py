@@ -1,0 +1,75 @@
+"""What was typed? A form's fields as values, with each fault at its field.
+
+A field that is missing is empty: that is how browsers send a box that is not ticked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tokenserver.errors import Fault, InvalidInput
+
+CSRF, ONCE, KEPT = "csrf", "once", "kept:"
+"""Fields of the door's own: against other sites, against sending twice, and what was typed before signing in again."""
+_SECRETS = {"password", "repeated", "old_password", "new_password", "code", "token", "client_secret", "secret"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    fields: Sequence[tuple[str, str]] = field(default=(), repr=False)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Without the spaces around it."""
+        return next((value for key, value in self.fields if key == name), default).strip()
+
+    def exactly(self, name: str) -> str:
+        """As it was typed: of a password."""
+        return next((value for key, value in self.fields if key == name), "")
+
+    def all(self, name: str) -> list[str]:
+        """Of boxes with one name: those that are ticked."""
+        return [value.strip() for key, value in self.fields if key == name and value.strip()]
+
+    def flag(self, name: str) -> bool:
+        return bool(self.text(name))
+
+    def number(self, name: str) -> int | None:
+        """A whole number; None where nothing was typed."""
+        text = self.text(name)
+        if not text:
+            return None
+        if not text.isascii() or not text.isdigit() or len(text) > 12:
+            raise InvalidInput([Fault(f"/{name}", "Write a whole number.")])
+        return int(text)
+
+    def day(self, name: str) -> int | None:
+        """The first moment (UTC) of a day that was chosen; None where none was."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            raise InvalidInput([Fault(f"/{name}", "Write a date such as 2027-11-21.")]) from None
+
+    def to_keep(self) -> Iterator[tuple[str, str]]:
+        """What may be sent back and shown again: no secret, and nothing of the door's."""
+        for name, value in self.fields:
+            if name not in _SECRETS and name not in {CSRF, ONCE} and not name.startswith(KEPT):
+                yield name, value
+
+    def kept(self) -> list[tuple[str, str]]:
+        """What was typed into another form before (see `to_keep`)."""
+        return [(name.removeprefix(KEPT), value) for name, value in self.fields if name.startswith(KEPT)]
+
+
+def faults_by_field(fault: Exception) -> dict[str, str]:
+    """Field to hint: of `/allowed_ips/2`, the field is `allowed_ips`."""
+    found: dict[str, str] = {}
+    faults: Iterable[Fault] = fault.faults if isinstance(fault, InvalidInput) else ()
+    for one in faults:
+        name = one.pointer.strip("/").partition("/")[0]
+        found[name] = f"{found[name]} {one.hint}" if name in found else one.hint
+    return found

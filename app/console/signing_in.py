@@ -1,0 +1,106 @@
+"""The pages before all others: signing in and out, the link for a first password, and proving it once more."""
+
+from __future__ import annotations
+
+from app.console.door import PROVE, SECOND_STEP, SIGN_IN, way
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.services.invitations import Invitations
+from app.services.sessions import Sessions
+from app.services.signing_in import Opened, SigningIn
+from tokenserver.errors import Fault, InvalidInput, TokenServerError
+
+
+class SigningInPages:
+    def __init__(self, signing_in: SigningIn, invitations: Invitations, sessions: Sessions) -> None:
+        self._signing_in = signing_in
+        self._invitations = invitations
+        self._sessions = sessions
+
+    def pages(self) -> Pages:
+        return (
+            Page(name="sign_in", path=SIGN_IN, handler=self.sign_in, open=True),
+            Page(
+                name="signed_in",
+                method="POST",
+                path=SIGN_IN,
+                handler=self.signed_in,
+                again=self.sign_in_again,
+                open=True,
+            ),
+            Page(name="sign_out", method="POST", path="/sign-out", handler=self.sign_out),
+            Page(name="switch", method="POST", path="/organization", handler=self.switch),
+            Page(name="set_up", path="/set-up/<token>", handler=self.set_up, open=True),
+            Page(
+                name="set_up_done",
+                method="POST",
+                path="/set-up/<token>",
+                handler=self.set_up_done,
+                again=self.set_up_again,
+                open=True,
+            ),
+            Page(name="prove", path=PROVE, handler=self.prove),
+            Page(name="proven", method="POST", path=PROVE, handler=self.proven, again=self.prove_again),
+        )
+
+    def sign_in(self, visit: Visit) -> Reply:
+        to = way(visit.query.get("to", ""))
+        if visit.signed_in is not None:
+            return Sent(to)
+        return Shown("sign_in.html", {"to": to, "kept": []})
+
+    def signed_in(self, visit: Visit) -> Reply:
+        form = visit.form
+        opened = self._signing_in.by_password(form.text("email"), form.exactly("password"), visit.visitor)
+        return self._let_in(visit, opened)
+
+    def sign_in_again(self, visit: Visit, _: TokenServerError) -> Reply:
+        form = visit.form
+        return Shown(
+            "sign_in.html", {"to": way(form.text("to")), "kept": form.kept(), "email": form.text("email")[:254]}
+        )
+
+    def sign_out(self, visit: Visit) -> Reply:
+        self._sessions.sign_out(visit.viewer)
+        return Sent(SIGN_IN, "signed_out", cookie="")
+
+    def switch(self, visit: Visit) -> Reply:
+        self._sessions.switch(visit.viewer, visit.form.text("organization"))
+        return Sent("/")
+
+    def set_up(self, visit: Visit) -> Reply:
+        return Shown("set_up.html", {"operator": self._invitations.invited(visit.id)})
+
+    def set_up_done(self, visit: Visit) -> Reply:
+        form = visit.form
+        if form.exactly("password") != form.exactly("repeated"):
+            raise InvalidInput([Fault("/repeated", "The two are not the same.")])
+        return self._let_in(visit, self._invitations.accept(visit.id, form.exactly("password"), visit.visitor))
+
+    def set_up_again(self, visit: Visit, fault: TokenServerError) -> Reply:
+        if not isinstance(fault, InvalidInput):
+            raise fault
+        return self.set_up(visit)
+
+    def prove(self, visit: Visit) -> Reply:
+        return Shown("prove.html", {"to": way(visit.query.get("to", "")), "kept": []})
+
+    def proven(self, visit: Visit) -> Reply:
+        self._signing_in.prove_by_password(visit.viewer, visit.form.exactly("password"))
+        return go_on(visit)
+
+    def prove_again(self, visit: Visit, _: TokenServerError) -> Reply:
+        return Shown("prove.html", {"to": way(visit.form.text("to")), "kept": visit.form.kept()})
+
+    @staticmethod
+    def _let_in(visit: Visit, opened: Opened) -> Reply:
+        if opened.awaits is not None:
+            return Sent(SECOND_STEP, cookie=opened.token)
+        return go_on(visit, opened.token)
+
+
+def go_on(visit: Visit, cookie: str | None = None) -> Reply:
+    """To where somebody was before they were asked who they are, with what they had typed."""
+    to, kept = way(visit.form.text("to")), visit.form.kept()
+    if kept:
+        return Shown("go_on.html", {"to": to, "kept": kept}, cookie=cookie)
+    return Sent(to, cookie=cookie)

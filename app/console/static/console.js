@@ -1,0 +1,78 @@
+// What makes the pages nicer; without it they work as well. No page has script of its own.
+"use strict";
+
+document.documentElement.classList.add("has-script");
+
+// Moments in the viewer's zone; UTC stays in the title.
+function localTimes(root) {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) time.textContent = format.format(moment);
+  }
+}
+
+// Said to screen readers, and shown where the button was.
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+function goesBack(button, text) {
+  const before = button.textContent;
+  button.textContent = text;
+  setTimeout(() => { button.textContent = before; }, 2000);
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (button) {
+    const source = document.getElementById(button.dataset.copies);
+    try {
+      await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
+      say("Copied.");
+      goesBack(button, "Copied");
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(source);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      say("Selected: copy it with the keyboard.");
+    }
+    return;
+  }
+  const all = event.target.closest("[data-ticks]");
+  if (all) {
+    for (const box of document.querySelectorAll(`input[name="${all.dataset.ticks}"]`)) box.checked = all.checked;
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
+
+// A second click must not send a form twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  for (const button of form.querySelectorAll("button")) button.setAttribute("aria-busy", "true");
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-busy");
+  }
+});
+
+document.addEventListener("htmx:afterSwap", (event) => localTimes(event.target));
+addEventListener("DOMContentLoaded", () => {
+  localTimes(document);
+  const fault = document.getElementById("fault");
+  if (fault) fault.focus();
+  const goesOn = document.querySelector("form[data-goes-on]");
+  if (goesOn) goesOn.requestSubmit();
+});
