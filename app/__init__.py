@@ -7,6 +7,10 @@ from functools import partial
 from flask import Flask
 
 from app.api import AdminApi
+from app.console import Console
+from app.console.credentials import CredentialPages
+from app.console.overview import OverviewPages
+from app.console.signing_in import SigningInPages
 from app.entrance import Entrance
 from app.http import install
 from app.jobs import Runner
@@ -179,6 +183,16 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
     introspecting = Introspecting(proving(refused=Event.INTROSPECTION_REFUSED), tokens, services.keys, settings, clock)
     revoking = Revoking(services.store, services.feed, proving(refused=Event.REVOCATION_REFUSED), tokens, clock)
     token_endpoint = TokenEndpoint(issuing, limits, settings)
+    console = Console(
+        (
+            SigningInPages(services.signing_in, services.invitations, services.sessions).pages(),
+            OverviewPages().pages(),
+            CredentialPages(services.credentials, services.catalogue, settings).pages(),
+        ),
+        services.sessions,
+        settings,
+        clock,
+    )
     doors = (
         Limiting(limits, settings),
         Metadata(settings, services.keys),
@@ -201,6 +215,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
         RotationClaim(services.claiming, settings),
         AboutTokens(introspecting, revoking, settings),
         ForwardAuth(Forwarding(services.store, tokens, clock), settings),
+        console,
         Probes(Readiness(services.feed, services.keys)),
         token_endpoint,
     )

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from app.api import outputs
 from app.api.conditions import etag
-from app.api.fields import moment_text
-from app.api.inputs import ApiChange, ScopeInput
 from app.api.operation import Answer, Call
+from app.inputs.bodies import ApiChange, ScopeInput
+from app.inputs.fields import moment_text
 from app.services.catalogue import ApiDraft, CatalogueService
 from app.settings import Settings
 from tokenserver.domain.catalogue import Api, Scope

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from pydantic_core import PydanticCustomError
 
-from app.api.fields import read_moment
-from app.api.paging import Page, cursor_at
 from app.http import Headers
+from app.inputs.fields import read_moment
+from app.inputs.paging import Page, cursor_at
 from tokenserver.domain.allowed_ips import AllowedIPs, InvalidAllowedIPs
 from tokenserver.domain.audit import OUTCOMES, Event
 from tokenserver.domain.audit_search import Place, Wanted

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.api import outputs
-from app.api.inputs import BulkChange
 from app.api.operation import Answer, Call
+from app.inputs.bodies import BulkChange
 from app.services.bulk import Bulk, Outcome, Task
 from tokenserver.clock import rfc3339
 from tokenserver.domain.selection import Selection

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from operator import itemgetter
-from typing import Any
 
 from app.api import outputs
 from app.api.apis import PATH as APIS
 from app.api.conditions import etag
-from app.api.fields import a_year_after, moment_text
-from app.api.inputs import CredentialChange, CredentialCreation
 from app.api.operation import Answer, Call
-from app.services.credentials import Credentials, CredentialView, Draft, NewSecret
+from app.inputs.bodies import CredentialChange
+from app.inputs.credentials import changed, draft_of
+from app.inputs.fields import moment_text
+from app.services.credentials import Credentials, CredentialView, NewSecret
 from app.settings import Settings
 from tokenserver.clock import Clock, rfc3339
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
-from tokenserver.domain.restrictions import Restrictions
+from tokenserver.domain.credential import CredentialSecret, SecretState, Status
 
 PATH = "/v1/credentials"
 Proofs = list[str]
@@ -32,7 +30,7 @@ class CredentialOperations:
         self._clock = clock
 
     def create(self, call: Call) -> Answer:
-        made = self._credentials.create(call.caller, self._draft(call.body))
+        made = self._credentials.create(call.caller, draft_of(call.body, self._token_lifetime, self._clock()))
         body = outputs.CreatedCredential(**dict(credential_shown(made.view)), client_secret=made.secret.reveal())
         headers = [("Location", f"{self._address}/{body.client_id}"), *etag(body.version)]
         return Answer(body, headers)
@@ -113,41 +111,6 @@ class CredentialOperations:
 
     def _proofs(self, view: CredentialView) -> Proofs:
         return [f"{self._apis}/{api_id}/instances?seq={view.feed_seq}" for api_id in view.api_ids]
-
-    def _draft(self, asked: CredentialCreation) -> Draft:
-        """Missing is not null: an expiry that is not mentioned is twelve months away."""
-        given = asked.given()
-        return Draft(
-            name=asked.name,
-            description=asked.description,
-            project=asked.project,
-            environment=asked.environment,
-            expiry_is_ours="expires_at" not in given,
-            owner_id=asked.owner,
-            restrictions=Restrictions(
-                allowed_ips=asked.allowed_ips,
-                roles=frozenset(asked.roles),
-                grants=tuple(grant.value() for grant in asked.grants),
-                token_lifetime=given.get("token_lifetime", self._token_lifetime),
-                expires_at=asked.expires_at if "expires_at" in given else a_year_after(self._clock()),
-            ),
-            schedule=None if asked.rotation_schedule is None else asked.rotation_schedule.value(),
-        )
-
-
-def changed(credential: Credential, change: CredentialChange) -> Credential:
-    """`credential` with the members that are present."""
-    given = change.given()
-    terms: dict[str, Any] = {n: given[n] for n in ("allowed_ips", "token_lifetime", "expires_at") if n in given}
-    if "roles" in given:
-        terms["roles"] = frozenset(change.roles)
-    if "grants" in given:
-        terms["grants"] = tuple(grant.value() for grant in change.grants)
-    if "rotation_schedule" in given:
-        schedule = change.rotation_schedule
-        credential = replace(credential, schedule=None if schedule is None else schedule.value())
-    names: dict[str, Any] = {n: given[n] for n in ("name", "description", "project", "environment") if n in given}
-    return replace(credential, **names, restrictions=replace(credential.restrictions, **terms))
 
 
 def credential_shown(view: CredentialView) -> outputs.Credential:

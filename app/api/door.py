@@ -21,16 +21,16 @@ from app.api.openapi import described
 from app.api.operation import Call, Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
-from app.api.paging import read_page
 from app.api.reading import bearer, read_body
 from app.api.repeating import Repeating
 from app.api.roles import RoleOperations
-from app.api.selecting import FILTERS, read_selection
 from app.api.subjects import ELSEWHERE, NOWHERE, SUBJECTS
 from app.api.table import operations
 from app.api.usage import UsageOperations
 from app.api.webhooks import WebhookOperations
 from app.http import address_of, request_id_of, respond
+from app.inputs.paging import read_page
+from app.inputs.selecting import FILTERS, read_selection
 from app.services.admission import Admission, Wanted
 from app.services.audit import Caller
 from app.services.audit_trail import AuditTrail

@@ -17,8 +17,8 @@ from app.api.conditions import Condition
 from app.api.examples import PROBLEM
 from app.api.operation import Operation
 from app.api.outputs import Problem
-from app.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from app.api.subjects import ELSEWHERE, SUBJECTS
+from app.inputs.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.selection import Order
 

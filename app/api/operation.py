@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.api.conditions import Condition
-from app.api.inputs import Input
 from app.api.outputs import Output
-from app.api.paging import FIRST_PAGE, Page
 from app.http import Headers
+from app.inputs.bodies import Input
+from app.inputs.paging import FIRST_PAGE, Page
 from app.services.audit import Caller
 from tokenserver.domain.selection import Selection
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from app.api import outputs
 from app.api.conditions import etag
-from app.api.fields import moment_text
-from app.api.inputs import GrantInput, OperatorChange
 from app.api.operation import Answer, Call
+from app.inputs.bodies import GrantInput, OperatorChange
+from app.inputs.fields import moment_text
 from app.services.operators import Operators
 from app.settings import Settings
 from tokenserver.domain.operators import Member, Membership, OperatorRole, rights_of

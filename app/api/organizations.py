@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from app.api import outputs
 from app.api.conditions import etag
-from app.api.fields import moment_text
-from app.api.inputs import OrganizationChange
 from app.api.operation import Answer, Call
+from app.inputs.bodies import OrganizationChange
+from app.inputs.fields import moment_text
 from app.services.organizations import Organizations
 from app.settings import Settings
 from tokenserver.clock import rfc3339

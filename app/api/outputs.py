@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from app.api.fields import MomentText
+from app.inputs.fields import MomentText
 from app.services.bulk import Action
 from tokenserver.domain.catalogue import Kind
 from tokenserver.domain.credential import SecretState, Status

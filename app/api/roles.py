@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.api import outputs
 from app.api.conditions import etag
-from app.api.fields import moment_text
 from app.api.operation import Answer, Call
+from app.inputs.fields import moment_text
 from app.services.catalogue import CatalogueService, RoleDraft
 from app.settings import Settings
 from tokenserver.domain.catalogue import Role

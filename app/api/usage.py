@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from app.api.fields import moment_text
 from app.api.operation import Answer
 from app.api.operation import Call as Request
 from app.api.usage_bodies import (
@@ -22,6 +21,7 @@ from app.api.usage_bodies import (
     UsageReport,
     UsageTaken,
 )
+from app.inputs.fields import moment_text
 from app.services.usage import Proof, Report, Usage, UsageView
 from tokenserver.clock import Clock
 from tokenserver.domain.usage import Applied, Call, Instance, Total

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from app.api.fields import Audience, ClientId, MomentText, Name, plain, refused, short
-from app.api.inputs import ABSENT, Input
 from app.api.outputs import Output
+from app.inputs.bodies import ABSENT, Input
+from app.inputs.fields import Audience, ClientId, MomentText, Name, plain, refused, short
 from tokenserver.clock import DAY, HOUR
 from tokenserver.domain.ip_notation import canonical_address
 

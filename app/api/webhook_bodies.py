@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from app.api.fields import Description, MomentText, refused, short
-from app.api.inputs import ABSENT, Input
 from app.api.outputs import Output
+from app.inputs.bodies import ABSENT, Input
+from app.inputs.fields import Description, MomentText, refused, short
 from tokenserver.domain.webhook import MOST_SUBSCRIPTIONS, DeliveryState, is_subscription
 from tokenserver.domain.webhook_target import LONGEST_URL
 

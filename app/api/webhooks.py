@@ -7,8 +7,8 @@ from typing import Any
 
 from app.api import webhook_bodies as bodies
 from app.api.conditions import etag
-from app.api.fields import moment_text
 from app.api.operation import Answer, Call
+from app.inputs.fields import moment_text
 from app.services.webhooks import DeliveryView, WebhookDraft, Webhooks
 from app.settings import Settings
 from tokenserver.clock import Clock, rfc3339

@@ -55,7 +55,7 @@ _WITHOUT_SESSION = "visit"
 class NotFromOurPage(Refused):
     code = "cross_site"
     status = 403
-    public = "This was not sent from a page of this console, or that page is too old. Open the page again and repeat it."
+    public = "This did not come from a page of this console, or that page is too old: open it again and repeat it."
 
 
 class Console:
@@ -122,7 +122,7 @@ class Console:
             raise
         caller = viewer.caller()
         if page.wants is not None:
-            caller = _admitted(viewer, Wanted(page.wants, page.own))
+            caller = _admitted(viewer, page.wants)
         once = visit.form.text(ONCE)
         if once:
             caller = replace(caller, attempt=_attempt(once, visit))
@@ -237,7 +237,7 @@ class Console:
         response.headers.extend(HEADERS)
         return response
 
-    def _nowhere(self, path: str = "") -> Response:
+    def _nowhere(self, **_: str) -> Response:
         visit = self._visit({})
         try:
             viewer = self._sessions.viewer(visit.token, visit.visitor)

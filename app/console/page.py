@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.console.forms import Form
+from app.services.admission import Wanted
 from app.services.audit import Caller
-from app.services.sessions import Viewer, Visitor
+from app.services.sessions import SignedOut, Viewer, Visitor
 from tokenserver.errors import TokenServerError
 
 
@@ -35,14 +36,18 @@ class Visit:
     @property
     def viewer(self) -> Viewer:
         """Whoever is signed in; only of pages that are not open to everybody."""
-        assert self.signed_in is not None  # noqa: S101  the door has seen to it
-        return self.signed_in[0]
+        return self._signed_in[0]
 
     @property
     def caller(self) -> Caller:
         """As whom the use cases are called."""
-        assert self.signed_in is not None  # noqa: S101  the door has seen to it
-        return self.signed_in[1]
+        return self._signed_in[1]
+
+    @property
+    def _signed_in(self) -> tuple[Viewer, Caller]:
+        if self.signed_in is None:
+            raise SignedOut
+        return self.signed_in
 
     @property
     def id(self) -> str:
@@ -86,8 +91,8 @@ Again = Callable[[Visit, TokenServerError], Reply]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """`path` is Flask's rule, below `/console`. `wants` is the permission that it takes (None: any operator), `own` the
-    one with which a member does the same with what is theirs; `open` to everybody, signed in or not.
+    """`path` is Flask's rule, below `/console`. `wants` is the permission that it takes (None: any operator); `open` to
+    everybody, signed in or not.
 
     `fresh`: only for who has proven a short while ago who they are, since it destroys or reveals something. `again`
     shows the form once more when what was sent is refused, with what was typed.
@@ -97,8 +102,7 @@ class Page:
     path: str
     handler: Handler
     method: str = "GET"
-    wants: str | None = None
-    own: str | None = None
+    wants: Wanted | None = None
     open: bool = False
     fresh: bool = False
     again: Again | None = None

@@ -6,7 +6,7 @@ NOTICES = {
     "signed_out": "You are signed out.",
     "saved": "Saved.",
 }
-"""What has been done, told on the page that follows. Only a name travels, so that nobody can make us say other things."""
+"""What has been done, told on the page that follows. Only its name travels: nobody can make us say other things."""
 
 STATUSES = {
     "active": "Active",

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from sqlalchemy import update
 
-from app.api.paging import cursor_at
+from app.inputs.paging import cursor_at
 from app.store.models import CredentialRow
 from scripts.bench_parts import postgres
 from scripts.bench_parts.figures import Bar, Control, Figure

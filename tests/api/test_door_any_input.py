@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.api import inputs, usage_bodies
+from app.api import usage_bodies
 from app.api.webhook_bodies import WebhookCreation
+from app.inputs import bodies as inputs
 from tests.support.contract import REPORTS
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.reading import MOST_FAULTS, parse, pointer
+from app.api.reading import parse
 from app.http import LARGEST_BODY
+from app.inputs.checking import MOST_FAULTS, pointer
 from tests.support.credentials import QUICK
 from tokenserver.errors import InvalidRequest
 

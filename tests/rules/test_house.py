@@ -52,7 +52,7 @@ MACHINE_MARKS = {
 }
 
 # Tests that are about more than one module; all others stand where their module stands.
-NOT_MIRRORED = {"clients", "faults", "journeys", "rules", "support", "vectors"}
+NOT_MIRRORED = {"browser", "clients", "faults", "journeys", "rules", "support", "vectors"}
 
 
 @cache

@@ -70,11 +70,11 @@ class Process:
 class World:
     """One installation in a folder: its nodes, its admin, and resource servers that believe it."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(self, home: Path, *, host: str = "127.0.0.1", **settings: str) -> None:
         self.home = home
         self.home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.issuer = f"http://127.0.0.1:{self.port}"
+        self.issuer = f"http://{host}:{self.port}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENSERVER_")}
         self.environment = {
             **kept,
@@ -95,7 +95,7 @@ class World:
         """A node; the first one by default, another where a port is given."""
         port = port or self.port
         environment = {**self.environment, "TOKENSERVER_PORT": str(port)}
-        node = Process(["-m", "app", "serve"], environment, self.home / f"server-{port}.log")
+        node = Process(["-m", "app", "serve", "--host", "127.0.0.1"], environment, self.home / f"server-{port}.log")
         self.processes.append(node)
         self._wait_for(f"http://127.0.0.1:{port}/readyz", node, 200)
         return node
@@ -235,8 +235,8 @@ class World:
 
 
 @contextlib.contextmanager
-def a_world(home: Path, **settings: str) -> Iterator[World]:
-    world = World(home, **settings)
+def a_world(home: Path, *, host: str = "127.0.0.1", **settings: str) -> Iterator[World]:
+    world = World(home, host=host, **settings)
     try:
         yield world
     finally:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.api import examples, inputs, outputs
+from app.api import examples, outputs
 from app.api.apis import PATH, ApiOperations
 from app.api.conditions import Condition
 from app.api.operation import CASCADE, PAGE, Operation
+from app.inputs import bodies as inputs
 
 _ONE = PATH + "/{api_id}"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from app.api import examples, inputs, outputs
+from app.api import examples, outputs
 from app.api.bulk import PATH, BulkOperations
 from app.api.operation import Operation
+from app.inputs import bodies as inputs
 
 
 def rows(do: BulkOperations) -> tuple[Operation, ...]:

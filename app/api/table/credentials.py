@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.api import examples, inputs, outputs
+from app.api import examples, outputs
 from app.api.conditions import Condition
 from app.api.credentials import PATH, CredentialOperations
 from app.api.operation import PAGE, Operation
-from app.api.selecting import FILTERS
+from app.inputs import bodies as inputs
+from app.inputs.selecting import FILTERS
 
 _ONE = PATH + "/{client_id}"
 

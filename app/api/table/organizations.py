@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.api import examples, inputs, outputs
+from app.api import examples, outputs
 from app.api.conditions import Condition
 from app.api.operation import PAGE, Operation
 from app.api.organizations import PATH, PROJECTS, OrganizationOperations
+from app.inputs import bodies as inputs
 
 _ONE = PATH + "/{organization_id}"
 _ONE_PROJECT = PROJECTS + "/{project_id}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.api import inputs
 from app.api import webhook_bodies as bodies
 from app.api import webhook_examples as examples
 from app.api.conditions import Condition
 from app.api.operation import PAGE, Operation
 from app.api.webhooks import PATH, WebhookOperations
+from app.inputs import bodies as inputs
 
 _ONE = PATH + "/{webhook_id}"
 _READ, _WRITE = "webhooks:read", "webhooks:write"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.paging import cursor_at, read_page
+from app.inputs.paging import cursor_at, read_page
 from tests.support.credentials import QUICK
 from tokenserver.errors import InvalidRequest
 

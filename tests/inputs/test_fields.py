@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from app.api.fields import a_year_after, plain, read_moment
+from app.inputs.fields import a_year_after, plain, read_moment
 from tests.support.credentials import QUICK
 from tokenserver.clock import DAY, rfc3339
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic_core import PydanticCustomError
 
-from app.api.fields import plain, read_moment
+from app.inputs.fields import plain, read_moment
 from tokenserver.domain.credential import Status
 from tokenserver.domain.selection import Order, Selection
 from tokenserver.errors import InvalidRequest

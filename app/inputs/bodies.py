@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from app.api.fields import (
+from app.inputs.fields import (
     DEFAULT_GRACE,
     MOST_GRANTS,
     MOST_SCOPES,

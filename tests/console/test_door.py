@@ -1,0 +1,161 @@
+"""What holds for every page of the console, whatever it shows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.console.door import way
+from tests.support.console import PASSWORD, browser, hidden_fields, signed_in
+
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def test_who_is_not_signed_in_is_asked_to_and_then_gets_what_they_wanted(server):
+    signed_in(server)
+    visitor = browser(server)
+    page = visitor.open("/credentials", status="active")
+    assert page.request.path == "/console/sign-in"
+    assert "Sign in" in page.text
+    fields = {**hidden_fields(page.text), "email": "admin@localhost", "password": PASSWORD}
+    page = visitor.send("/sign-in", fields)
+    assert (page.request.path, page.request.query_string) == ("/console/credentials", b"status=active")
+
+
+def test_what_was_typed_survives_a_session_that_ends_meanwhile(server):
+    visitor = signed_in(server)
+    visitor.open("/credentials/new")
+    server.clock.advance(31 * 60)
+    page = visitor.send("/credentials/new", {"name": "nightly export", "password": "not to be kept"})
+    assert page.status_code == 401
+    assert hidden_fields(page.text)["kept:name"] == "nightly export"
+    assert "not to be kept" not in page.text
+    fields = {**hidden_fields(page.text), "email": "admin@localhost", "password": PASSWORD}
+    page = visitor.send("/sign-in", fields)
+    assert hidden_fields(page.text)["name"] == "nightly export"
+    page = visitor.send("/credentials/new", {"name": "nightly export"})
+    assert page.status_code == 201
+    assert "tss_" in page.text
+
+
+def test_no_answer_is_kept_by_anybody_and_no_page_may_load_from_elsewhere(server):
+    visitor = signed_in(server)
+    for path in ("/", "/credentials", "/nowhere", "/static/console.css", "/static/nothing.css", "/sign-in"):
+        page = visitor.open(path)
+        assert page.headers["Cache-Control"] == "no-store", path
+        assert page.headers["Content-Security-Policy"] == STRICT, path
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+        for address in re.findall(r'(?:href|src|action)="([^"]*)"', page.text):
+            assert address.startswith(("/console/", "#")) or not address, address
+        assert not re.search(r"<script(?! src)|<style| style=| on[a-z]+=", page.text), path
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
+    ],
+)
+def test_another_site_cannot_send_a_form(server, headers):
+    visitor = signed_in(server)
+    visitor.open("/credentials/new")
+    page = visitor.send("/credentials/new", {"name": "theirs"}, headers=headers)
+    assert page.status_code == 403
+    assert server.call("GET", "/v1/credentials?q=theirs").get_json()["items"] == []
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "ü"])
+def test_nor_can_who_does_not_know_the_token_of_the_page(server, token):
+    visitor = signed_in(server)
+    visitor.open("/credentials/new")
+    page = visitor.send("/credentials/new", {"name": "theirs", "csrf": token})
+    assert page.status_code == 403
+
+
+def test_an_old_browser_that_says_where_a_form_comes_from_is_enough(server):
+    visitor = signed_in(server)
+    visitor.open("/credentials/new")
+    csrf = hidden_fields(visitor.page_text)
+    sent = visitor.client.post(
+        "/console/credentials/new", data={**csrf, "name": "mine"}, headers={"Origin": server.settings.issuer}
+    )
+    assert sent.status_code == 201
+
+
+def test_a_form_that_is_sent_twice_is_done_once(server):
+    visitor = signed_in(server)
+    visitor.open("/credentials/new")
+    once = hidden_fields(visitor.page_text)
+    assert visitor.send("/credentials/new", {**once, "name": "one"}).status_code == 201
+    again = visitor.client.post(
+        "/console/credentials/new", data={**once, "name": "one"}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert again.status_code == 409
+    assert "tss_" not in again.text
+
+
+def test_the_cookie_is_for_this_server_and_no_script(server):
+    visitor = browser(server)
+    visitor.open("/sign-in")
+    signed_in(server)
+    answer = visitor.client.post(
+        "/console/sign-in",
+        data={**hidden_fields(visitor.page_text), "email": "admin@localhost", "password": PASSWORD},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    (cookie,) = [one for one in answer.headers.getlist("Set-Cookie") if "-session=" in one]
+    assert cookie.startswith("__Host-tokenserver-session=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+
+
+def test_a_session_ends_with_signing_out(server):
+    visitor = signed_in(server)
+    visitor.open("/")
+    old = visitor.client.get_cookie("__Host-tokenserver-session", domain="localhost")
+    assert old is not None
+    page = visitor.send("/sign-out")
+    assert "You are signed out." in page.text
+    visitor.client.set_cookie("__Host-tokenserver-session", old.value, domain="localhost")
+    assert visitor.open("/credentials").request.path == "/console/sign-in"
+
+
+def test_who_has_not_proven_for_a_while_who_they_are_is_asked_again(server):
+    visitor = signed_in(server)
+    for _ in range(2):
+        server.clock.advance(10 * 60)
+        visitor.open("/")
+    page = visitor.open("/credentials/new")
+    assert page.request.path == "/console/prove"
+    wrong = visitor.send("/prove", {**hidden_fields(page.text), "password": "wrong"})
+    assert wrong.status_code == 401
+    page = visitor.send("/prove", {**hidden_fields(wrong.text), "password": PASSWORD})
+    assert page.request.path == "/console/credentials/new"
+
+
+def test_a_member_sees_only_their_own(server):
+    server.call("POST", "/v1/credentials", {"name": "of the organization"})
+    visitor = signed_in(server, "ada@example.com", "member")
+    page = visitor.open("/credentials")
+    assert "of the organization" not in page.text
+    assert visitor.open("/credentials/tsc_0000000000000000000000").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "to", ["https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nb", "javascript:x", "", "/ö"]
+)
+def test_nobody_is_sent_to_another_site(to):
+    assert way(to) == "/"
+
+
+def test_what_is_not_there_is_a_page_that_says_so(server):
+    page = signed_in(server).open("/credentials/tsc_0000000000000000000000")
+    assert page.status_code == 404
+    assert "There is nothing here" in page.text
+    assert "text/html" in page.headers["Content-Type"]

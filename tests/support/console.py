@@ -1,0 +1,92 @@
+"""A browser without script, for tests of pages: it keeps cookies, and sends what a browser says about a request."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+from werkzeug.test import Client, TestResponse
+
+from tests.support.server import Server
+
+PASSWORD = "four words in a row"
+
+
+@dataclass
+class Browser:
+    """`client` keeps the cookies; `page` is the answer that is shown."""
+
+    client: Client
+    page: TestResponse | None = None
+
+    @property
+    def page_text(self) -> str:
+        assert self.page is not None
+        return self.page.text
+
+    def open(self, path: str, **query: str) -> TestResponse:
+        """A page of the console, redirects followed: `/credentials`."""
+        return self._go("GET", f"/console{path}", query_string=query or None)
+
+    def send(self, path: str, form: dict[str, Any] | None = None, **more: Any) -> TestResponse:
+        """A form that is on the page that is shown, with its hidden fields; redirects followed."""
+        hidden = {name: value for name, value in hidden_fields(self.page_text).items() if name in {"csrf", "once"}}
+        return self._go("POST", f"/console{path}", data={**hidden, **(form or {})}, **more)
+
+    def _go(self, method: str, path: str, **more: Any) -> TestResponse:
+        headers = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", **more.pop("headers", {})}
+        answer = self.client.open(path, method=method, headers=headers, **more)
+        hops = 0
+        while answer.status_code == 303 and hops < 5:
+            there = urlsplit(answer.headers["Location"])
+            answer = self.client.get(there.path, query_string=there.query, headers=headers)
+            hops += 1
+        self.page = answer
+        return answer
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
+    return {unescape(name): unescape(value) for name, value in found}
+
+
+def browser(server: Server) -> Browser:
+    return Browser(server.app.test_client())
+
+
+def operator(server: Server, email: str, role: str = "admin", **more: Any) -> str:
+    """A new operator with a password; returns their ID."""
+    made = server.call("POST", "/v1/operators", {"email": email, "role": role, **more})
+    assert made.status_code == 201, made.text
+    operator_id = str(made.get_json()["id"])
+    set_password(server, operator_id)
+    return operator_id
+
+
+def set_password(server: Server, operator_id: str, password: str = PASSWORD) -> None:
+    """Without hashing it for long."""
+    from argon2 import PasswordHasher
+    from argon2.profiles import CHEAPEST
+
+    hashed = PasswordHasher.from_parameters(CHEAPEST).hash(password.encode())
+    with server.services.store.writing() as tx:
+        tx.sign_in.set_password(operator_id, hashed, int(server.clock()))
+
+
+def signed_in(server: Server, email: str = "admin@localhost", role: str = "admin", **more: Any) -> Browser:
+    """A browser in which an operator is signed in; the first operator, a platform admin, unless told otherwise."""
+    if email == "admin@localhost":
+        with server.services.store.reading() as tx:
+            first = tx.operators.by_email(email)
+        assert first is not None
+        set_password(server, first.id)
+    else:
+        operator(server, email, role, **more)
+    session = browser(server)
+    session.open("/sign-in")
+    answer = session.send("/sign-in", {"email": email, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return session
