@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.api import AdminApi
 from app.console import Console
+from app.console.audit import AuditPages
 from app.console.credentials import CredentialPages
 from app.console.overview import OverviewPages
 from app.console.signing_in import SigningInPages
@@ -31,6 +32,7 @@ from app.services import Services
 from app.services.admission import Admission
 from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
+from app.services.audit_verification import AuditVerification
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.claiming import Claiming
@@ -114,6 +116,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         installation=installation,
         audit_trail=AuditTrail(store, clock),
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
+        audit_verification=AuditVerification(store, clock),
         usage=Usage(store, clock),
         idempotency=Idempotency(store, clock),
         github_keys=GithubKeys(settings.github_keys),
@@ -135,7 +138,7 @@ def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
     webhooks = WebhookJobs(services.deliveries, services.poster, clock)
     jobs = (
         *webhooks.jobs(),
-        *upkeep(services.audit_upkeep, services.idempotency, services.sessions),
+        *upkeep(services.audit_upkeep, services.audit_verification, services.idempotency, services.sessions),
         rotation_job(services.rotations),
         notices_job(services.notices),
     )
@@ -187,6 +190,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
         (
             SigningInPages(services.signing_in, services.invitations, services.sessions).pages(),
             OverviewPages().pages(),
+            AuditPages(services.audit_trail, services.audit_verification).pages(),
             CredentialPages(services.credentials, services.catalogue, settings).pages(),
         ),
         services.sessions,

@@ -1,41 +1,27 @@
 """How does the audit log look from outside? Searching it, and taking it away in a file.
 
-A file comes in pieces, and is never in memory as a whole; a few at a time are written by a process, so that they do not
-take the threads of everybody else.
+A file comes in pieces, and is never in memory as a whole.
 """
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 
 from app.api import outputs
-from app.api.audit_lines import in_pieces
-from app.api.audit_queries import FORMATS, next_page, place_of, read_format, read_wanted
 from app.api.operation import Answer, Call
 from app.http import named
+from app.inputs.audit import FORMATS, next_page, place_of, read_format, read_wanted
 from app.services.audit_trail import AuditTrail
 from app.settings import Settings
 from tokenserver.domain.audit_search import Found
-from tokenserver.errors import Unavailable
 
 PATH = "/v1/audit-events"
-MOST_EXPORTS = 4
-
-
-class TooManyExports(Unavailable):
-    public = "Other exports are being written at the moment. Try again shortly."
-    retry_after = 10
 
 
 class AuditEventOperations:
     def __init__(self, audit_trail: AuditTrail, settings: Settings) -> None:
         self._audit_trail = audit_trail
         self._address = settings.issuer + PATH
-        self._places = threading.BoundedSemaphore(MOST_EXPORTS)
 
     def list(self, call: Call) -> Answer:
         wanted, after = read_wanted(call.query), place_of(call.page)
@@ -45,22 +31,10 @@ class AuditEventOperations:
 
     def export(self, call: Call) -> Answer:
         wanted, form = read_wanted(call.query), read_format(call.query)
-        if not self._places.acquire(blocking=False):
-            raise TooManyExports
-        pieces = self._written(call, form, self._audit_trail.select(call.caller, wanted))
-        with suppress(StopIteration):
-            next(pieces)  # what fails at once fails with a status
+        failing = partial(named, request_id=call.caller.request_id)
+        pieces = self._audit_trail.file(call.caller, wanted, form, failing)
         headers = [("Content-Disposition", f'attachment; filename="audit-events.{form}"')]
         return Answer(None, headers, pieces, FORMATS[form])
-
-    def _written(self, call: Call, form: str, found: Iterator[Found]) -> Iterator[bytes]:
-        """Begins with an empty piece, when the first line was found."""
-        try:
-            first = list(itertools.islice(found, 1))
-            yield b""
-            yield from in_pieces(itertools.chain(first, found), form, partial(named, request_id=call.caller.request_id))
-        finally:
-            self._places.release()
 
 
 def event_shown(found: Found) -> outputs.AuditEvent:

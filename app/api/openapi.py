@@ -12,12 +12,12 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from app.api.audit_queries import PARAMETERS
 from app.api.conditions import Condition
 from app.api.examples import PROBLEM
 from app.api.operation import Operation
 from app.api.outputs import Problem
 from app.api.subjects import ELSEWHERE, SUBJECTS
+from app.inputs.audit import PARAMETERS
 from app.inputs.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from tokenserver.domain.operators import ADMIN_AUDIENCE
 from tokenserver.domain.selection import Order

@@ -24,7 +24,7 @@ from werkzeug.http import dump_cookie
 
 from app.console import words
 from app.console.forms import CSRF, ONCE, Form, faults_by_field
-from app.console.page import Attached, Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Attached, Page, Pages, Reply, Sent, Shown, Streamed, Visit
 from app.console.rendering import Rendering, assets
 from app.http import REALM, address_of, failure_headers, named, request_id_of
 from app.services.admission import Wanted
@@ -174,8 +174,9 @@ class Console:
     # --- answers ---
 
     def _answered(self, visit: Visit, reply: Reply) -> Response:
-        if isinstance(reply, Attached):
-            response = Response(reply.content, content_type=reply.kind)
+        if isinstance(reply, Attached | Streamed):
+            content = reply.content if isinstance(reply, Attached) else reply.pieces
+            response = Response(content, content_type=reply.kind)
             response.headers["Content-Disposition"] = f'attachment; filename="{reply.name}"'
         elif isinstance(reply, Sent):
             joint = "&" if "?" in reply.path else "?"
@@ -184,7 +185,7 @@ class Console:
             response.headers["Location"] = self._rendering.url(reply.path + notice)
         else:
             response = self._page(visit, reply)
-        cookie = None if isinstance(reply, Attached) else reply.cookie
+        cookie = None if isinstance(reply, Attached | Streamed) else reply.cookie
         if cookie is not None:
             self._set_cookie(response, "session", cookie)
         response.headers.extend(HEADERS)

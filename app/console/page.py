@@ -6,7 +6,7 @@ so that a reload does it no second time. A secret is the exception: it is shown 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,7 +84,16 @@ class Attached:
     content: bytes = field(repr=False)
 
 
-Reply = Shown | Sent | Attached
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A file that comes in pieces."""
+
+    name: str
+    kind: str
+    pieces: Iterable[bytes] = field(repr=False)
+
+
+Reply = Shown | Sent | Attached | Streamed
 Handler = Callable[[Visit], Reply]
 Again = Callable[[Visit, TokenServerError], Reply]
 

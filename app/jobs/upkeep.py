@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.jobs.job import Job
 from app.services.audit_upkeep import AuditUpkeep
+from app.services.audit_verification import AuditVerification
 from app.services.idempotency import Idempotency
 from app.services.sessions import Sessions
 from tokenserver.clock import HOUR, MINUTE
@@ -13,13 +14,16 @@ from tokenserver.clock import HOUR, MINUTE
 AT_ONCE = 500
 
 
-def upkeep(audit: AuditUpkeep, idempotency: Idempotency, sessions: Sessions) -> Sequence[Job]:
+def upkeep(
+    audit: AuditUpkeep, verification: AuditVerification, idempotency: Idempotency, sessions: Sessions
+) -> Sequence[Job]:
     def forget_answers(now: float) -> bool:
         return idempotency.prune(now, AT_ONCE) == AT_ONCE
 
     return (
         Job("audit-checkpoints", MINUTE, audit.checkpoint_if_due),
         Job("audit-pruning", HOUR, audit.prune),
+        Job("audit-verification", 1, verification.piece),
         Job("idempotency-pruning", HOUR, forget_answers),
         Job("session-pruning", HOUR, sessions.prune),
     )

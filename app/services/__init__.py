@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
+from app.services.audit_verification import AuditVerification
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.claiming import Claiming
@@ -50,6 +51,7 @@ class Services:
     installation: Installation
     audit_trail: AuditTrail
     audit_upkeep: AuditUpkeep
+    audit_verification: AuditVerification
     usage: Usage
     idempotency: Idempotency
     github_keys: GithubKeys

@@ -3,29 +3,42 @@
 Two exports. `export` is the whole log of the installation with its stubs and checkpoints, in one consistent state: what
 can be verified without the server. `select` is what an organization may see of itself: the lines that a search would
 find, oldest first, each with its hash; read in pieces of their own transactions, so that nobody who reads slowly holds
-the database up.
+the database up. A few files at a time are written by a process, so that they do not take everybody's threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from app.services.audit import Caller
+from app.services.audit_files import in_pieces
 from app.store import Store
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Head
 from tokenserver.domain.audit_search import Found, Place, Wanted
-from tokenserver.errors import InvalidToken
+from tokenserver.errors import InvalidToken, TokenServerError, Unavailable
 from tokenserver.tokens.audit_record import Flaw, Record
 from tokenserver.tokens.audit_statements import read_checkpoint
 from tokenserver.tokens.keys import verifying_key
+
+MOST_FILES = 4
+Named = Callable[[Exception], TokenServerError]
+
+
+class TooManyExports(Unavailable):
+    public = "Other exports are being written at the moment. Try again shortly."
+    retry_after = 10
 
 
 class AuditTrail:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._places = threading.BoundedSemaphore(MOST_FILES)
 
     def search(
         self, caller: Caller, wanted: Wanted, after: Place | None, limit: int
@@ -45,6 +58,42 @@ class AuditTrail:
             yield from found
             if after is None:
                 return
+
+    def file(self, caller: Caller, wanted: Wanted, form: str, named: Named) -> Iterator[bytes]:
+        """What `select` finds as a file, `jsonl` or `csv`, in pieces; raises TooManyExports.
+
+        `named` says what a failure on the way is. What fails at once fails here.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooManyExports
+        pieces = self._written(self.select(caller, wanted), form, named)
+        with suppress(StopIteration):
+            next(pieces)
+        return pieces
+
+    def _written(self, found: Iterator[Found], form: str, named: Named) -> Iterator[bytes]:
+        """Begins with an empty piece, when the first line was found."""
+        try:
+            first = list(itertools.islice(found, 1))
+            yield b""
+            yield from in_pieces(itertools.chain(first, found), form, named)
+        finally:
+            self._places.release()
+
+    def names(self, caller: Caller, found: Iterable[Found]) -> dict[str, str]:
+        """What people know those by whom the lines name: `operator:…`, `credential:…` and client IDs."""
+        said = [one.members for one in found]
+        actors = {members["actor"] for members in said}
+        ids = {members["credential"] for members in said} | {_id_of(actor, "credential:") for actor in actors}
+        names: dict[str, str] = {}
+        with self._store.reading() as tx:
+            for credential in tx.credentials.some(caller.organization_id, sorted(ids - {""})):
+                names[credential.client_id] = names[f"credential:{credential.client_id}"] = credential.name
+            for actor in actors:
+                operator = tx.operators.get(_id_of(actor, "operator:"))
+                if operator is not None:
+                    names[actor] = operator.name or operator.email
+        return names
 
     def export(self) -> Iterator[str]:
         """Every stub, line and checkpoint as JSON, in the order in which it is verified."""
@@ -66,6 +115,10 @@ class AuditTrail:
             keys = {key.kid: key for key in map(verifying_key, (k.jwk for k in tx.keys.all())) if key is not None}
             record = Record(keys.get, kept)
             return record.verify(tx.audit_record.items(_heads_of), tx.audit_record.heads())
+
+
+def _id_of(actor: str, kind: str) -> str:
+    return actor.removeprefix(kind) if actor.startswith(kind) else ""
 
 
 def _heads_of(statement: str) -> tuple[Head, ...]:

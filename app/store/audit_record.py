@@ -9,6 +9,7 @@ in the same one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -89,6 +90,20 @@ class AuditRecord:
             query = query.where(row.seq <= last)
         ordered = query.order_by(row.seq).execution_options(yield_per=_BATCH)
         yield from map(Stored._make, self._session.execute(ordered))
+
+    def some_lines(self, chain: str, after: int | None, last: int | None, most: int) -> list[Stored]:
+        """The next lines of a chain, `most` of them at the most."""
+        return list(itertools.islice(self._lines(chain, after, last), most))
+
+    def chains_with_lines(self) -> list[str]:
+        """Those that have any, from the lines themselves."""
+        return list(self._chains_with_lines())
+
+    def checkpoints_after(self, number: int, most: int) -> list[KeptCheckpoint]:
+        """The next ones, oldest first."""
+        query = select(AuditCheckpointRow).where(AuditCheckpointRow.number > number)
+        rows = self._session.scalars(query.order_by(AuditCheckpointRow.number).limit(most))
+        return [KeptCheckpoint(row.number, row.at, row.statement) for row in rows]
 
     def _chains_with_lines(self) -> Iterator[str]:
         """From the lines themselves: one that was inserted need not have a head. Leaps from chain to chain."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from app.api.audit_events import MOST_EXPORTS
+from app.services.audit_trail import MOST_FILES
 from tests.support.contract import REPORTS
 from tests.support.server import StillClock
 from tests.support.workshop import Workshop
@@ -221,7 +221,7 @@ def test_what_fails_at_once_fails_with_a_status_and_what_fails_later_in_the_last
 
 
 def test_a_few_exports_at_a_time_are_written_and_their_places_are_given_back(stocked):
-    open_ones = [stocked.server.app.test_client() for _ in range(MOST_EXPORTS)]
+    open_ones = [stocked.server.app.test_client() for _ in range(MOST_FILES)]
     headers = {"Authorization": f"Bearer {stocked.server.admin_token}"}
     answers = [client.get(f"{PATH}/export", headers=headers, buffered=False) for client in open_ones]
     problem = stocked.call("GET", f"{PATH}/export")
@@ -230,7 +230,7 @@ def test_a_few_exports_at_a_time_are_written_and_their_places_are_given_back(sto
     for answer in answers:
         answer.close()
     assert exported(stocked).data
-    for _ in range(MOST_EXPORTS + 1):
+    for _ in range(MOST_FILES + 1):
         assert stocked.server.call("HEAD", f"{PATH}/export").status_code == 200
         stocked.server.call("GET", f"{PATH}/export?format=xml")
     assert exported(stocked).data

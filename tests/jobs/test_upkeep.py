@@ -18,7 +18,10 @@ def workshop(tmp_path):
 
 def jobs_of(workshop):
     services = workshop.services
-    return {job.name: job for job in upkeep(services.audit_upkeep, services.idempotency, services.sessions)}
+    return {
+        job.name: job
+        for job in upkeep(services.audit_upkeep, services.audit_verification, services.idempotency, services.sessions)
+    }
 
 
 def test_a_checkpoint_is_signed_when_it_is_due_and_something_happened(workshop):

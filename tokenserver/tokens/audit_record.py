@@ -68,7 +68,10 @@ Item = str | Stored | Statement
 
 
 class Record:
-    """Verifies one record; counts what it has seen. `kept` are checkpoints that somebody put aside: each must occur."""
+    """Verifies one record; counts what it has seen. `kept` are checkpoints that somebody put aside: each must occur.
+
+    All at once (`verify`), or item by item (`take`, then `end`); the two raise `Broken` and InvalidToken.
+    """
 
     def __init__(self, key_of: KeyOf | None = None, kept: Iterable[str] = ()) -> None:
         self._key_of = key_of
@@ -85,16 +88,17 @@ class Record:
         try:
             for item in items:
                 place += 1
-                self._take(item)
+                self.take(item)
             place += 1
-            self._end(heads)
+            self.end(heads)
         except Broken as broken:
             return Flaw(place, str(broken))
         except InvalidToken as fault:
             return Flaw(place, f"the statement cannot be believed: {fault.detail}")
         return None
 
-    def _take(self, item: Item) -> None:
+    def take(self, item: Item) -> None:
+        """The next one."""
         if isinstance(item, Stored):
             self._chains.follow(item.text, item.hash)
             refuse_unless_repeated(item.text, item.chain, item.seq, item.organization, item.at)
@@ -141,7 +145,8 @@ class Record:
         self._kept.discard(text)
         self.checkpoints += 1
 
-    def _end(self, heads: Iterable[Head] | None) -> None:
+    def end(self, heads: Iterable[Head] | None = None) -> None:
+        """There are no more."""
         if heads is not None:
             self._chains.agree_on_all(heads, "its head")
         pruned = self._checkpoint.seq - self.checkpoints

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.api import examples, outputs
 from app.api.audit_events import PATH, AuditEventOperations
-from app.api.audit_queries import FILTERS, FORMATS
 from app.api.operation import PAGE, Operation
+from app.inputs.audit import FILTERS, FORMATS
 
 
 def rows(do: AuditEventOperations) -> tuple[Operation, ...]:

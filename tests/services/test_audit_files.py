@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.audit_lines import COLUMNS, in_pieces, safe_cell
+from app.services.audit_files import COLUMNS, in_pieces, safe_cell
 from tests.support.credentials import QUICK
 from tokenserver.domain.audit import Entry, Event, Head, chained
 from tokenserver.domain.audit_search import Found

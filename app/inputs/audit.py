@@ -103,13 +103,20 @@ def place_of(page: Page) -> Place | None:
 
 def next_page(place: Place | None, query: Mapping[str, str], page: Page, address: str) -> tuple[str | None, Headers]:
     """The cursor of the next page, and the link to it, which asks for the same."""
-    if place is None:
+    cursor = next_cursor(place)
+    if cursor is None:
         return None, []
-    moment, chain, seq = place
-    cursor = cursor_at((moment, f"{chain}_{seq}"))
     asked = {name: query[name] for name in FILTERS if name in query}
     again = urlencode({**asked, "limit": page.limit, "cursor": cursor})
     return cursor, [("Link", f'<{address}?{again}>; rel="next"')]
+
+
+def next_cursor(place: Place | None) -> str | None:
+    """Of the page that begins behind this place."""
+    if place is None:
+        return None
+    moment, chain, seq = place
+    return cursor_at((moment, f"{chain}_{seq}"))
 
 
 def _credential(text: str) -> str:

@@ -1,0 +1,144 @@
+"""The pages of the audit log: who did what, when and from where, what changed from what to what; and a file of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from app.console import words
+from app.console.page import Page, Pages, Reply, Shown, Streamed, Visit
+from app.http import named
+from app.inputs.audit import FILTERS, FORMATS, next_cursor, place_of, read_format, read_wanted
+from app.inputs.paging import read_page
+from app.services.admission import Wanted
+from app.services.audit_trail import AuditTrail
+from app.services.audit_verification import AuditVerification
+from tokenserver.clock import DAY, rfc3339
+from tokenserver.domain.audit import Event
+from tokenserver.domain.audit_search import Found
+from tokenserver.errors import InvalidRequest, TokenServerError
+
+_READ = Wanted("audit:read")
+_LONGEST_VALUE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line as it is shown. `changes`: what, from what, to what; `details`: whatever else it says.
+    `is_new`: all of it is.
+    """
+
+    at: float
+    who: str
+    actor: str
+    did: str
+    event: str
+    refused: bool
+    credential: str
+    credential_name: str
+    address: str
+    request_id: str
+    changes: list[tuple[str, str, str]]
+    is_new: bool
+    details: list[tuple[str, str]]
+
+
+class AuditPages:
+    def __init__(self, audit_trail: AuditTrail, verification: AuditVerification) -> None:
+        self._audit_trail = audit_trail
+        self._verification = verification
+
+    def pages(self) -> Pages:
+        return (
+            Page(name="audit", path="/audit", handler=self.list, wants=_READ),
+            Page(name="audit_file", path="/audit/file", handler=self.file, wants=_READ),
+        )
+
+    def list(self, visit: Visit) -> Reply:
+        query = {name: visit.query[name] for name in FILTERS if visit.query.get(name)}
+        fault: TokenServerError | None = None
+        told: list[Told] = []
+        cursor = None
+        try:
+            page = read_page(None, visit.query.get("cursor"))
+            found, place = self._audit_trail.search(
+                visit.caller, read_wanted(_with_moments(query)), place_of(page), page.limit
+            )
+            names = self._audit_trail.names(visit.caller, found)
+            told, cursor = [told_of(one, names) for one in found], next_cursor(place)
+        except InvalidRequest as refusal:
+            fault = refusal
+        values = {
+            "lines": told,
+            "query": query,
+            "cursor": cursor,
+            "verdict": self._verification.verdict(),
+            "checkpoint": self._verification.last_checkpoint(),
+            "subjects": sorted({event.value.partition(":")[0] for event in Event}),
+            "fault": fault,
+        }
+        return Shown("audit/list.html", values, 200 if fault is None else fault.status)
+
+    def file(self, visit: Visit) -> Reply:
+        query = {name: visit.query[name] for name in (*FILTERS, "format") if visit.query.get(name)}
+        form = read_format(query)
+        failing = partial(named, request_id=visit.visitor.request_id)
+        pieces = self._audit_trail.file(visit.caller, read_wanted(_with_moments(query)), form, failing)
+        return Streamed(f"audit-events.{form}", FORMATS[form], pieces)
+
+
+def told_of(found: Found, names: Mapping[str, str]) -> Told:
+    """A line in words."""
+    said = found.members
+    detail: dict[str, Any] = dict(said["detail"])
+    changed = detail.pop("changed", {})
+    actor, credential = said["actor"], said["credential"]
+    return Told(
+        at=datetime.fromisoformat(said["at"]).timestamp(),
+        who=words.ACTORS.get(actor) or names.get(actor) or actor,
+        actor=actor,
+        did=words.EVENTS.get(said["event"], said["event"]),
+        event=said["event"],
+        refused=said["outcome"] == "refused",
+        credential=credential,
+        credential_name=names.get(credential, credential),
+        address=said["address"],
+        request_id=said["request_id"],
+        changes=[(words.CHANGED.get(name, name), _value(old), _value(new)) for name, (old, new) in changed.items()],
+        is_new=said["event"].endswith(":created"),
+        details=[(name.replace("_", " "), _value(value)) for name, value in detail.items()],
+    )
+
+
+def _value(value: object) -> str:
+    if value is None or value in ([], ""):
+        return "none"
+    if isinstance(value, list):
+        text = ", ".join(" ".join(_flat(one)) for one in value)
+    elif isinstance(value, dict):
+        text = ", ".join(f"{name}: {one}" for name, one in value.items())
+    else:
+        text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _flat(value: object) -> list[str]:
+    return [text for one in value for text in _flat(one)] if isinstance(value, list) else [str(value)]
+
+
+def _with_moments(query: Mapping[str, str]) -> dict[str, str]:
+    """Days (UTC) as moments: `since` is its beginning, `until` its end."""
+    asked = dict(query)
+    for name, more in (("since", 0), ("until", DAY)):
+        day = asked.get(name)
+        if day is None:
+            continue
+        try:
+            moment = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            raise InvalidRequest("Write a date such as 2027-11-21.") from None
+        asked[name] = str(rfc3339(moment + more))
+    return asked

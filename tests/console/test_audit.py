@@ -1,0 +1,106 @@
+"""The audit log as operators see it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from app.console import words
+from tests.support.console import signed_in
+from tokenserver.domain.audit import Event
+
+HOSTILE = ("<script>alert(1)</script>", "\u202eevil"[1:] + " שלום", "🦄" * 100)
+
+
+def made(server, name="nightly export"):
+    return server.call("POST", "/v1/credentials", {"name": name}).get_json()
+
+
+def test_every_event_has_its_words():
+    assert set(words.EVENTS) == {event.value for event in Event}
+
+
+def test_a_change_is_shown_before_and_after(server):
+    credential = made(server)
+    server.call("PATCH", f"/v1/credentials/{credential['client_id']}", {"name": "hourly export"}, if_match='"1"')
+    page = signed_in(server).open("/audit", credential=credential["client_id"], action="credential:updated")
+    assert page.status_code == 200
+    assert re.search(
+        r"<dt>Name</dt><dd><del><bdi>nightly export</bdi></del>.*<bdi>hourly export</bdi></ins>", page.text
+    )
+    assert "changed the credential" in page.text
+
+
+def test_operators_and_credentials_go_by_their_names(server):
+    credential = made(server)
+    visitor = signed_in(server, "ada@example.com", "admin", name="Ada Lovelace")
+    page = visitor.open("/audit")
+    assert "<bdi><strong>Ada Lovelace</strong></bdi> signed in" in page.text
+    assert f'/console/credentials/{credential["client_id"]}"><bdi>nightly export</bdi>' in page.text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_only_a_name(server, name):
+    made(server, name)
+    page = signed_in(server).open("/audit")
+    assert "<script>alert" not in page.text
+    assert page.text.count("<bdi>") == page.text.count("</bdi>")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"credential": "nonsense"},
+        {"actor": "who is it"},
+        {"action": "credential:exploded"},
+        {"since": "yesterday"},
+        {"since": "2027-01-02", "until": "2027-01-01"},
+        {"address": "192.0.2.0/99"},
+        {"cursor": "nonsense"},
+    ],
+)
+def test_a_filter_that_says_nothing_is_told_what_it_should_say(server, query):
+    page = signed_in(server).open("/audit", **query)
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+
+
+def test_a_file_holds_what_is_shown(server):
+    credential = made(server)
+    made(server, "another")
+    visitor = signed_in(server)
+    file = visitor.open("/audit/file", credential=credential["client_id"], format="jsonl")
+    assert [json.loads(line)["event"] for line in file.text.splitlines()] == ["credential:created"]
+    assert file.headers["Content-Disposition"] == 'attachment; filename="audit-events.jsonl"'
+    table = visitor.open("/audit/file", format="csv")
+    assert table.text.startswith("at,action") or '"action"' in table.text.splitlines()[0]
+
+
+def test_pages_follow_each_other(server):
+    for number in range(60):
+        made(server, f"number {number}")
+    visitor = signed_in(server)
+    page = visitor.open("/audit", action="credential:*")
+    following = re.search(r'href="/console(/audit\?[^"]*)" rel="next"', page.text)
+    assert following is not None
+    page = visitor.open(following[1].replace("&amp;", "&"))
+    assert "number 0" in page.text
+
+
+def test_it_says_when_the_log_was_verified_and_how_that_ended(server):
+    verification, visitor = server.services.audit_verification, signed_in(server)
+    assert "Not verified yet" in visitor.open("/audit").text
+    verification.piece(server.clock())
+    assert "none edited, removed, reordered or inserted" in visitor.open("/audit").text
+    server.clock.advance(24 * 3600)
+    with server.services.store.writing() as tx:
+        tx.session.connection().exec_driver_sql("UPDATE audit_event SET line = replace(line, 'shell', 'nobody')")
+    verification.piece(server.clock())
+    page = signed_in(server, "eve@example.com", "auditor").open("/audit")
+    assert "The log is not whole." in page.text
+
+
+def test_a_member_does_not_see_it(server):
+    assert signed_in(server, "ada@example.com", "member").open("/audit").status_code == 403
