@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scripts.bench_parts import (
+    asking,
     auditing,
     breakdown,
     checking,
@@ -39,6 +40,7 @@ from scripts.bench_parts.scratch import scratch
 
 PARTS: dict[str, Part] = {
     "checking": checking.measure,
+    "asking": asking.measure,
     "breakdown": breakdown.measure,
     "issuing": issuing.measure,
     "million": million.measure,

@@ -37,6 +37,7 @@ from tokenserver.domain.secret import digest, hint, new_client_id, new_secret
 AUDIENCE = "https://api.example.com"
 ROLE = "cloud_admin"
 SCOPE = "reports:read"
+INTROSPECT = "tokens:introspect"
 ALLOWED = "127.0.0.0/8, 192.0.2.1 - 192.0.3.254, 2001:db8::/32"
 MOST_CLIENTS = 100_000
 """So many clients, drawn from all, ask for tokens: more than there are requests in a measurement."""
@@ -74,7 +75,7 @@ def install(home: Path, credentials: int, database_url: str = "") -> Installatio
     with opened(home, url) as services:
         services.installation.migrate()
         caller = services.installation.prepare()
-        scopes = (Scope(SCOPE, Kind.READ), Scope("reports:write", Kind.WRITE))
+        scopes = (Scope(SCOPE, Kind.READ), Scope("reports:write", Kind.WRITE), Scope(INTROSPECT, Kind.READ, sensitive=True))
         services.catalogue.create_api(caller, ApiDraft(AUDIENCE, "Example", scopes))
         services.catalogue.create_role(caller, RoleDraft(ROLE, "", None))
         secrets = [new_secret().reveal() for _ in range(_DIFFERENT_SECRETS)]

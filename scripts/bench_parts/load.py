@@ -1,7 +1,7 @@
 """How many requests are answered a second, and how long does each take? A closed loop over keep-alive connections.
 
 One thread over non-blocking sockets, with requests whose bytes are ready and answers of which only what is needed is
-looked at: the status, the length, and whether there is a token. So it drives several times what one core of any server
+looked at: the status, the length, and whether what was asked for is there. So it drives several times what one core of any server
 here answers; its own share of its core is part of the result, so that one sees whether it was the limit.
 """
 
@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
-_TOKEN = b'"access_token"'
+TOKEN = b'"access_token"'
+"""What an answer of a token endpoint holds."""
 _SILENCE = 20.0
 """Seconds without any answer after which a server counts as broken."""
 _SAMPLED_EVERY = 101
@@ -27,12 +28,12 @@ _MOST_BROKEN = 100
 
 
 class Broken(RuntimeError):
-    """The server does not answer, or not as a token endpoint does."""
+    """The server does not answer, or not what it was asked for."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of the generator saw. Latencies are in seconds, sorted."""
+    """What one run of the generator saw. Latencies are in seconds, sorted. `not_tokens`: answers without what was asked."""
 
     connections: int
     answered: int
@@ -58,10 +59,13 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def drive(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:
-    """Ask with `requests` in turn, over and over, for `seconds`; then wait for what is still under way."""
+def drive(port: int, requests: Sequence[bytes], connections: int, seconds: float, shows: bytes = TOKEN) -> Load:
+    """Ask with `requests` in turn, over and over, for `seconds`; then wait for what is still under way.
+
+    An answer counts if its status is 200 and it holds `shows`.
+    """
     with selectors.DefaultSelector() as selector, _without_collector():
-        loop = _Loop(port, itertools.cycle(requests), selector)
+        loop = _Loop(port, itertools.cycle(requests), selector, shows)
         try:
             return loop.run(connections, seconds)
         finally:
@@ -106,10 +110,11 @@ class _Connection:
 
 
 class _Loop:
-    def __init__(self, port: int, requests: Iterator[bytes], selector: selectors.BaseSelector) -> None:
+    def __init__(self, port: int, requests: Iterator[bytes], selector: selectors.BaseSelector, shows: bytes) -> None:
         self._port = port
         self._requests = requests
         self._selector = selector
+        self._shows = shows
         self._latencies: list[float] = []
         self._bodies: list[bytes] = []
         self._odd = b""
@@ -157,7 +162,7 @@ class _Loop:
                     self._replace(connection).ask(next(self._requests))
 
     def _note(self, answer: bytes, latency: float) -> None:
-        if answer.startswith(b"HTTP/1.1 200") and _TOKEN in answer:
+        if answer.startswith(b"HTTP/1.1 200") and self._shows in answer:
             self._latencies.append(latency)
             if len(self._latencies) % _SAMPLED_EVERY == 1:
                 self._bodies.append(answer.partition(b"\r\n\r\n")[2])
