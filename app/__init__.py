@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from flask import Flask
@@ -13,7 +14,7 @@ from app.console.credentials import CredentialPages
 from app.console.overview import OverviewPages
 from app.console.signing_in import SigningInPages
 from app.entrance import Entrance
-from app.http import install
+from app.http import PlainDoor, install
 from app.jobs import Runner
 from app.jobs.notices import notices_job
 from app.jobs.rotation import rotation_job
@@ -154,7 +155,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
 
 def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
     """The same behind its own entrance: an RSGI application, as `python -m app serve` runs it."""
-    app, token_endpoint, services = _wired(settings, clock)
+    app, plain, services = _wired(settings, clock)
     runner = create_runner(services, clock=Ratchet(clock))
 
     def before_the_end() -> None:
@@ -163,7 +164,7 @@ def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
 
     return Entrance(
         app.wsgi_app,
-        token_endpoint,
+        plain,
         settings.threads + settings.feed_waiters,
         at_the_start=runner.start,
         before_the_end=before_the_end,
@@ -171,7 +172,7 @@ def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
     )
 
 
-def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Services]:
+def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainDoor], Services]:
     app = Flask(__name__, static_folder=None)
     install(app)
     wall_clock, clock = clock, Ratchet(clock)
@@ -183,8 +184,11 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
     admission = Admission(services.store, services.keys, settings, clock)
     tokens = OwnTokens(services.keys, settings)
     proving = partial(Proving, services.store, services.high_water, services.peppers, clock, limits=limits)
-    introspecting = Introspecting(proving(refused=Event.INTROSPECTION_REFUSED), tokens, services.keys, settings, clock)
+    introspecting = Introspecting(
+        services.store, proving(refused=Event.INTROSPECTION_REFUSED), tokens, services.keys, settings, clock
+    )
     revoking = Revoking(services.store, services.feed, proving(refused=Event.REVOCATION_REFUSED), tokens, clock)
+    limiting = Limiting(limits, settings)
     token_endpoint = TokenEndpoint(issuing, limits, settings)
     console = Console(
         (
@@ -197,8 +201,10 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
         settings,
         clock,
     )
+    about_tokens = AboutTokens(introspecting, revoking, limiting, settings)
+    forward_auth = ForwardAuth(Forwarding(services.store, tokens, clock), settings)
     doors = (
-        Limiting(limits, settings),
+        limiting,
         Metadata(settings, services.keys),
         GenerationFeed(services.feed, Networks(services.store)),
         Leaked(Leaks(services.store, services.feed, services.peppers, clock), services.github_keys, settings),
@@ -217,15 +223,21 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, TokenEndpoint, Serv
             clock=clock,
         ),
         RotationClaim(services.claiming, settings),
-        AboutTokens(introspecting, revoking, settings),
-        ForwardAuth(Forwarding(services.store, tokens, clock), settings),
+        about_tokens,
+        forward_auth,
         console,
         Probes(Readiness(services.feed, services.keys)),
         token_endpoint,
     )
     for door in doors:
         door.mount(app)
-    return app, token_endpoint, services
+    plain: dict[str, PlainDoor] = {
+        "/oauth/token": token_endpoint.answer,
+        "/oauth/introspect": about_tokens.introspect_in_front,
+        "/forward-auth": forward_auth.answer_in_front,
+        "/forward-auth/": forward_auth.answer_in_front,
+    }
+    return app, plain, services
 
 
 def _shared_counts(settings: Settings) -> Tell | None:

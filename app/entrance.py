@@ -1,7 +1,8 @@
 """How do requests come in? From granian, by RSGI, on one event loop: each is received whole before anybody works on it.
 
-A token request then waits on the loop, and costs no thread; all others are Flask's, in a pool of threads. So a body
-that comes slowly, or never, holds neither: it has a deadline. There are libraries that put WSGI behind ASGI; they hand
+A request at a plain door (a token, an introspection, forward-auth) then waits on the loop, and costs no thread; all
+others are Flask's, in a pool of threads, and so is what a plain door has no answer to. A body that comes slowly, or
+never, holds neither: it has a deadline. There are libraries that put WSGI behind ASGI; they hand
 over to the loop and back several times for each answer, and none speaks RSGI.
 
 What WSGI cannot tell apart is told apart here. A header whose name holds an underscore is dropped, as nginx does:
@@ -19,7 +20,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,8 +28,7 @@ from io import BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
-from app.http import LARGEST_BODY, Environ, Headers, Wsgi, failed, new_request_id
-from app.oauth.token import PATH, TokenEndpoint
+from app.http import LARGEST_BODY, Environ, Headers, PlainDoor, Wsgi, failed, new_request_id
 from tokenserver.clock import monotonic
 from tokenserver.errors import InvalidRequest, Unavailable
 
@@ -52,12 +52,12 @@ class CutShort(InvalidRequest):
 
 
 class Entrance:
-    """An RSGI application."""
+    """An RSGI application. `plain` doors stand at paths, or at all paths below one that ends with a slash."""
 
     def __init__(
         self,
         flask: Wsgi,
-        token: TokenEndpoint,
+        plain: Mapping[str, PlainDoor],
         threads: int,
         *,
         at_the_start: Callable[[], None] = lambda: None,
@@ -68,7 +68,7 @@ class Entrance:
         self._at_the_start = at_the_start
         self._at_the_end = at_the_end
         self._before_the_end = before_the_end
-        self._token = token
+        self._plain = plain
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="door")
         self._receiving: dict[Any, float] = {}
         self._large_bodies = 0
@@ -120,8 +120,12 @@ class Entrance:
 
     async def _answer(self, scope: Any, body: bytes) -> tuple[int, Headers, bytes | Pieces]:
         environ = environ_of(scope, body)
-        if scope.path == PATH:
-            return await self._token.answer(environ)
+        door = self._plain.get(scope.path) or self._plain.get(_first_folder(scope.path))
+        if door is not None:
+            reply = await door(environ)
+            if reply is not None:
+                return reply
+            environ["wsgi.input"].seek(0)
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._by_flask, environ)
 
     async def _body(self, scope: Any, proto: Any, held: contextlib.ExitStack) -> bytes:
@@ -205,6 +209,11 @@ class Entrance:
             raise
         close()
         return int(status[:3]), headers, payload
+
+
+def _first_folder(path: str) -> str:
+    """Such as `/forward-auth/`; empty where there is none."""
+    return path[: path.find("/", 1) + 1]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +37,8 @@ Environ = dict[str, Any]
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Reply = tuple[int, Headers, bytes]
 """Status, headers and body of an answer."""
+PlainDoor = Callable[[Environ], Awaitable[Reply | None]]
+"""A door in front of Flask, on the event loop; what it has no answer to is left to Flask."""
 REALM = "tokenserver"
 LARGEST_BODY = 1024 * 1024
 """Bytes, at any door; a long list of allowed addresses fits."""
@@ -121,7 +123,7 @@ def respond(
     kind: str = "application/json",
 ) -> Response:
     """A Flask response with JSON, or without a body."""
-    response = Response(b"" if body is None else _as_json(body), status, content_type=kind)
+    response = Response(b"" if body is None else as_json(body), status, content_type=kind)
     if body is None:
         del response.headers["Content-Type"]
     for name, value in headers:
@@ -129,7 +131,13 @@ def respond(
     return response
 
 
-def _as_json(body: Mapping[str, Any]) -> bytes:
+def passed(payload: bytes, headers: Headers, request_id: str) -> Reply:
+    """An answer in front of Flask, with the headers that Flask's have."""
+    length = ("Content-Length", str(len(payload)))
+    return 200, [*headers, length, *ALWAYS, ("X-Request-Id", request_id)], payload
+
+
+def as_json(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -167,7 +175,7 @@ def failed(fault: Exception, path: str, request_id: str) -> Reply:
     if path.startswith(_SPEAK_OAUTH):
         kind, body = "application/json", dict(oauth_failure(failure))
     headers = [*ALWAYS, ("X-Request-Id", request_id), ("Content-Type", kind), *failure_headers(failure)]
-    return failure.status, headers, _as_json(body)
+    return failure.status, headers, as_json(body)
 
 
 def _failed(fault: Exception) -> Response:

@@ -1,8 +1,8 @@
 """How do limits become HTTP? Looked at before any door of Flask's is asked, and told on every answer.
 
 `RateLimit-Policy` and `RateLimit` as draft-ietf-httpapi-ratelimit-headers says: which limit, what is left of it (`r`)
-and in how many seconds it is whole again (`t`). The token door asks by itself (`allowance_headers`), since it stands
-in front of Flask.
+and in how many seconds it is whole again (`t`). Doors in front of Flask ask by themselves (`allowance_headers`); what
+one of them has counted and then leaves to Flask is not counted again.
 
 Where the client's address cannot be determined, the peer's counts: a header that cannot be read must not be a way
 around.
@@ -37,7 +37,11 @@ class Limiting:
         app.after_request(_told)
 
     def _admit(self) -> None:
-        environ, path = request.environ, request.path
+        if _ALLOWANCE not in request.environ:
+            self.admit(request.environ, request.path)
+
+    def admit(self, environ: dict[str, Any], path: str) -> None:
+        """Count a request where its path is limited; raises RateLimited."""
         admit: Callable[[str], Allowance | None] = self._limits.admit
         if path.startswith(_FEED):
             admit = self._limits.admit_to_feed
@@ -58,7 +62,12 @@ def allowance_headers(allowance: Allowance | None) -> Headers:
     return limit_headers(quota.name, quota.amount, quota.seconds, left, reset)
 
 
+def told_to(environ: Mapping[str, Any]) -> Headers:
+    """What is said of the limit that a request was counted against."""
+    return allowance_headers(environ.get(_ALLOWANCE))
+
+
 def _told(response: Response) -> Response:
-    for name, value in allowance_headers(request.environ.get(_ALLOWANCE)):
+    for name, value in told_to(request.environ):
         response.headers.setdefault(name, value)
     return response

@@ -7,7 +7,6 @@ import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ import app.entrance
 from app.entrance import Entrance, environ_of
 from app.http import LARGEST_BODY
 
-PATH = "/oauth/token"
+PATH, BELOW = "/oauth/token", "/below/"
 
 
 class Headers:
@@ -104,7 +103,7 @@ class Proto:
 
 
 class Doors:
-    """Both doors, which answer with what they were given."""
+    """All doors, which answer with what they were given."""
 
     def __init__(self):
         self.environs = []
@@ -112,6 +111,10 @@ class Doors:
     async def answer(self, environ):
         self.environs.append(environ)
         return 200, [], environ["wsgi.input"].read()
+
+    async def sometimes(self, environ):
+        body = environ["wsgi.input"].read()
+        return None if body == b"odd" else (200, [], environ["PATH_INFO"].encode())
 
     def __call__(self, environ, start_response):
         self.environs.append(environ)
@@ -129,7 +132,7 @@ def doors():
 def ask(doors):
     def asked(scope, *chunks):
         proto = Proto(*chunks)
-        entrance = Entrance(doors, doors, 2)
+        entrance = Entrance(doors, {PATH: doors.answer, BELOW: doors.sometimes}, 2)
         asyncio.run(asyncio.wait_for(entrance.__rsgi__(scope, proto), 30))
         assert not entrance._receiving
         return proto.answers
@@ -141,6 +144,17 @@ def test_a_token_request_is_answered_on_the_loop_and_others_by_flask(ask):
     sized = [("content-length", "6")]
     assert ask(Scope(pairs=sized), b"abc", b"def") == [(200, {}, b"abcdef")]
     assert ask(Scope("/v1/roles", pairs=sized), b"abc", b"def") == [(201, {"X-Is": "Flask's"}, b"abcdef")]
+
+
+def test_a_plain_door_may_stand_at_all_paths_below_one(ask):
+    assert ask(Scope("/below/a/b")) == [(200, {}, b"/below/a/b")]
+    assert ask(Scope("/below/")) == [(200, {}, b"/below/")]
+    for beside in ("/below", "/belows/a", "//below/a", "/oauth/token/", "/", ""):
+        assert ask(Scope(beside))[0][0] == 201, beside
+
+
+def test_what_a_plain_door_has_no_answer_to_is_flasks_with_its_whole_body(ask):
+    assert ask(Scope(BELOW, pairs=[("content-length", "3")]), b"odd") == [(201, {"X-Is": "Flask's"}, b"odd")]
 
 
 def test_a_body_in_chunks_is_received_whole(ask):
@@ -166,7 +180,7 @@ def test_a_body_that_does_not_come_in_time_is_told_so_and_the_connection_closed(
     monkeypatch.setattr(app.entrance, "RECEIVING_SECONDS", 0.0)
 
     async def asked():
-        entrance, late = Entrance(doors, doors, 2), Proto(ends=False)
+        entrance, late = Entrance(doors, {PATH: doors.answer, BELOW: doors.sometimes}, 2), Proto(ends=False)
         await asyncio.wait_for(entrance.__rsgi__(Scope(path, pairs=[header]), late), 30)
         return late.answers
 
@@ -188,7 +202,11 @@ def test_a_body_that_comes_after_its_deadline_is_not_worked_on(ask, doors, monke
 
 def test_those_who_are_on_time_are_not_swept_with_those_who_are_late(doors, monkeypatch):
     async def asked():
-        entrance, late, on_time = Entrance(doors, doors, 2), Proto(ends=False), Proto(ends=False)
+        entrance, late, on_time = (
+            Entrance(doors, {PATH: doors.answer, BELOW: doors.sometimes}, 2),
+            Proto(ends=False),
+            Proto(ends=False),
+        )
         scope = Scope(pairs=[("content-length", "3")])
         monkeypatch.setattr(app.entrance, "RECEIVING_SECONDS", 0.0)
         first = asyncio.ensure_future(entrance.__rsgi__(scope, late))
@@ -254,8 +272,7 @@ class LongAnswer:
 def streamed(app, *, hangs_up_after=0, falls_asleep=False, method="GET"):
     proto = Proto()
     proto.hangs_up_after, proto.falls_asleep = hangs_up_after, falls_asleep
-    token: Any = Doors()
-    entrance = Entrance(app, token, 2)
+    entrance = Entrance(app, {}, 2)
     asyncio.run(asyncio.wait_for(entrance.__rsgi__(Scope("/v1/audit-events/export", method), proto), 30))
     proto.awake.set()
     if proto.answers[0][2] is proto.fetched:

@@ -166,9 +166,8 @@ def test_what_goes_wrong_below_flask_is_logged_and_told_like_any_other_failure(c
     def flask(*_: Any):
         raise RuntimeError("secret")
 
-    unused: Any = None
     proto = Proto()
-    asyncio.run(Entrance(flask, unused, 1).__rsgi__(Scope(), proto))
+    asyncio.run(Entrance(flask, {}, 1).__rsgi__(Scope(), proto))
     ((status, headers, body),) = proto.answers
     assert (status, headers["Content-Type"]) == (500, "application/problem+json")
     assert is_told_properly({name.lower(): value for name, value in headers.items()})
@@ -181,7 +180,7 @@ def test_what_goes_wrong_below_flask_is_logged_and_told_like_any_other_failure(c
 def test_a_body_in_chunks_cannot_hide_its_deadline_behind_requests_that_came_later():
     async def swept() -> list[bool]:
         unused: Any = None
-        entrance, loop = Entrance(unused, unused, 1), asyncio.get_running_loop()
+        entrance, loop = Entrance(unused, {}, 1), asyncio.get_running_loop()
         later, late = loop.create_future(), loop.create_future()
         entrance._receiving.update({later: monotonic() + 60, late: monotonic() - 1})
         entrance._sweep()

@@ -3,54 +3,78 @@
 The caller proves itself as at the token endpoint, with the same refusals. The parameter is `token`; `token_type_hint`
 is ignored, since there is one type of token. An introspection is answered as a signed statement where `Accept` names
 its type: a `*/*` does not.
+
+Introspections of callers who prove themselves are answered in front of Flask, on the event loop. Whatever is wrong with
+a request is left to Flask, where it is found again, counted, recorded and said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Flask, Request, Response, request
 
-from app.http import address_of, request_id_of, respond
+from app.http import Environ, Reply, as_json, client_address, failed, passed, request_id_of, respond
+from app.limiting import Limiting, told_to
 from app.oauth.reading import authentication, read_form
 from app.services.introspecting import INTROSPECTION, Introspecting
 from app.services.proving import Proof
 from app.services.revoking import Revoking
 from app.settings import Settings
 from tokenserver.domain.client_ip import TrustedProxies
-from tokenserver.errors import InvalidRequest
+from tokenserver.errors import InvalidRequest, RateLimited, Unavailable
 
+INTROSPECT = "/oauth/introspect"
 _SIGNED = f"application/{INTROSPECTION}"
 
 
 class AboutTokens:
-    def __init__(self, introspecting: Introspecting, revoking: Revoking, settings: Settings) -> None:
+    def __init__(
+        self, introspecting: Introspecting, revoking: Revoking, limiting: Limiting, settings: Settings
+    ) -> None:
         self._introspecting = introspecting
         self._revoking = revoking
+        self._limiting = limiting
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
 
     def mount(self, app: Flask) -> None:
-        app.add_url_rule("/oauth/introspect", "introspect", self.introspect, methods=["POST"])
+        app.add_url_rule(INTROSPECT, "introspect", self.introspect, methods=["POST"])
         app.add_url_rule("/oauth/revoke", "revoke", self.revoke, methods=["POST"])
 
+    async def introspect_in_front(self, environ: Environ) -> Reply | None:
+        """The answer where nothing is wrong, and to who asks too much or at a bad time; None leaves it to Flask."""
+        if environ["REQUEST_METHOD"] != "POST" or INTROSPECTION in environ.get("HTTP_ACCEPT", "").lower():
+            return None
+        request_id = request_id_of(environ)
+        try:
+            self._limiting.admit(environ, INTROSPECT)
+            told = await self._introspecting.introspected(*self._read(environ))
+        except (RateLimited, Unavailable) as fault:
+            return _failed(fault, environ, request_id)
+        except Exception:  # noqa: BLE001  Flask finds it again
+            return None
+        if told is None:
+            return None
+        return passed(as_json(told), [("Content-Type", "application/json"), *told_to(environ)], request_id)
+
     def introspect(self) -> Response:
-        asked, unverified_token = self._read(request)
+        asked, unverified_token = self._read(request.environ)
         if _wants_signed(request):
             statement = self._introspecting.introspect_signed(asked, unverified_token)
             return Response(statement, content_type=_SIGNED)
         return respond(self._introspecting.introspect(asked, unverified_token))
 
     def revoke(self) -> Response:
-        asked, unverified_token = self._read(request)
+        asked, unverified_token = self._read(request.environ)
         self._revoking.revoke(asked, unverified_token)
         return respond(None)
 
-    def _read(self, request: Request) -> tuple[Proof, str]:
-        environ = request.environ
+    def _read(self, environ: dict[str, Any]) -> tuple[Proof, str]:
         # Without that header, nothing of the body is remembered: it holds a token.
         form = read_form({name: value for name, value in environ.items() if name != "HTTP_AUTHORIZATION"})
         client_id, secret = authentication(environ, form)
-        proof = Proof(client_id, secret, address_of(request, self._proxies), request_id_of(environ))
+        proof = Proof(client_id, secret, client_address(environ, self._proxies), request_id_of(environ))
         return proof, _token(form)
 
 
@@ -62,3 +86,10 @@ def _token(form: Mapping[str, list[str]]) -> str:
 
 def _wants_signed(request: Request) -> bool:
     return any(kind == _SIGNED and quality > 0 for kind, quality in request.accept_mimetypes)
+
+
+def _failed(fault: RateLimited | Unavailable, environ: Environ, request_id: str) -> Reply:
+    status, headers, payload = failed(fault, INTROSPECT, request_id)
+    said = {name for name, _ in headers}
+    limits = [(name, value) for name, value in told_to(environ) if name not in said]
+    return status, [*headers, *limits, ("Content-Length", str(len(payload)))], payload

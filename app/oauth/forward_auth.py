@@ -12,6 +12,8 @@ percent-encoded. 401, 403 and 503 are what a resource server answers. A malforme
 than 400, because nginx knows no other refusals than 401 and 403. What is wrong with the requirement is 400: closed, and
 the gateway's mistake.
 
+Who may pass is answered in front of Flask, on the event loop; who may not is left to Flask, where that is found again.
+
 The caller's address is what the gateway says in `X-Forwarded-For` or `Forwarded`, if it is one of
 `TOKENSERVER_TRUSTED_PROXIES`. Whoever asks is told nothing but what the token itself lets them do.
 """
@@ -20,11 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from flask import Flask, Response, request
 
-from app.http import address_of, respond
+from app.http import Environ, Reply, client_address, failed, passed, request_id_of, respond
 from app.services.forwarding import Forwarded, Forwarding
 from app.settings import Settings
 from tokenserver.domain.catalogue import is_audience
@@ -54,17 +57,38 @@ class ForwardAuth:
             app.add_url_rule(below, "forward_auth", self.answer, methods=ANY_METHOD, strict_slashes=False)
 
     def answer(self, original: str = "") -> Response:  # noqa: ARG002  the caller's own
-        by_url = request.path == PATH
-        requirement = request.environ.get("QUERY_STRING" if by_url else "HTTP_X_AUTH_REQUIRE", "")
-        audience, require = read_requirement(requirement)
-        authorization = request.environ.get("HTTP_AUTHORIZATION")
-        asked = Forwarded(
-            () if authorization is None else (authorization,), address_of(request, self._proxies), audience, require
-        )
+        asked = self._read(request.environ, request.path)
         try:
             return respond(None, headers=told(self._forwarding.admit(asked)).items())
         except TokenServerError as fault:
-            return _refused(fault, audience)
+            return _refused(fault, asked.audience)
+
+    async def answer_in_front(self, environ: Environ) -> Reply | None:
+        """The answer for who may pass, and while nobody can know; None leaves it to Flask."""
+        path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] not in ANY_METHOD or not _is_plain(path):
+            return None
+        request_id = request_id_of(environ)
+        try:
+            principal = await self._forwarding.admitted(self._read(environ, path))
+        except Unavailable as fault:
+            status, headers, payload = failed(fault, path, request_id)
+            return status, [*headers, ("Content-Length", str(len(payload)))], payload
+        except Exception:  # noqa: BLE001  Flask finds it again
+            return None
+        return passed(b"", list(told(principal).items()), request_id)
+
+    def _read(self, environ: Mapping[str, Any], path: str) -> Forwarded:
+        requirement = environ.get("QUERY_STRING" if path == PATH else "HTTP_X_AUTH_REQUIRE", "")
+        audience, require = read_requirement(requirement)
+        authorization = environ.get("HTTP_AUTHORIZATION")
+        presented = () if authorization is None else (authorization,)
+        return Forwarded(presented, client_address(environ, self._proxies), audience, require)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether Flask's routes would take it for sure."""
+    return path == PATH or (path.isascii() and path.isprintable() and not path.startswith(f"{PATH}//"))
 
 
 def told(principal: Principal) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How do many requests share one commit? They queue, and one thread takes all that wait at a time.
+"""How do many requests share one transaction? They queue, and one thread takes all that wait at a time.
 
 What arrives while a group commits forms the next group. Before it closes a group, the thread lets whoever could run
 have a turn (microseconds when there is nobody): requests that were just being read join this group rather than the
@@ -13,10 +13,11 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from app.store.database import StoreUnavailable, unavailable_when_broken
 from tokenserver.errors import Unavailable
 
 Request = TypeVar("Request")
@@ -35,6 +36,17 @@ class Place(Generic[Request, Answer]):
         self.answer: Answer | None = None
         self.fault: BaseException | None = None
         self._told = told
+
+    @contextlib.contextmanager
+    def own_fault(self) -> Iterator[None]:
+        """What goes wrong inside is this request's alone, unless it is the database: that is the whole group's."""
+        try:
+            with unavailable_when_broken():
+                yield
+        except StoreUnavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001  it is raised again, by who waits
+            self.fault = fault
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

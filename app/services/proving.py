@@ -9,7 +9,7 @@ token endpoint, and leaves a folded audit line.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -127,25 +127,44 @@ class Proving:
 
         Raises Refused, in the words of the token endpoint, or Unavailable.
         """
-        self._limits.turn_away_hasty(asked.client_id, asked.address)
+        self.turn_away_hasty(asked)
         known: Known | None = None
         try:
             now = self._clock()
             with self._store.reading() as tx:
-                client_id = asked.client_id if looks_like_client_id(asked.client_id) else ""
-                known, catalogue_version = self._rows.known(tx, client_id, now)
-                moment = no_earlier(now, known.on_record) if known is not None else now
-                known, _, _ = authenticate(asked, known, self._peppers, moment)
-                self._limits.proven(asked.client_id, asked.address)
-                refuse_ended(known.credential, known.organization, moment)
-                refuse_address(known.credential.restrictions, asked.address)
-                scopes = self._granted.scopes_of(known, catalogue_version)
-                return then(tx, Proven(asked.client_id, known.organization.id, scopes))
+                found, catalogue_version = self.known(tx, [asked], now)
+                known = found.get(asked.client_id)
+                return then(tx, self.proven(asked, known, catalogue_version, now))
         except Refused as refusal:
-            if refusal.detail in NOT_PROVEN:
-                self._limits.failed(asked.client_id, asked.address)
-            self._record(asked, known, refusal)
+            self.refused(asked, known, refusal)
             raise
+
+    # --- the steps of it, for who proves many at once ---------------------------------------------------------------
+
+    def turn_away_hasty(self, asked: Proof) -> None:
+        """Raise TooManyFailures for who has been wrong too often to be looked at."""
+        self._limits.turn_away_hasty(asked.client_id, asked.address)
+
+    def known(self, tx: Transaction, asked: Iterable[Proof], now: float) -> tuple[dict[str, Known], int]:
+        """The credentials that are claimed, and the version of the catalogue."""
+        claimed = {one.client_id if looks_like_client_id(one.client_id) else "" for one in asked}
+        return self._rows.known(tx, sorted(claimed), now)
+
+    def proven(self, asked: Proof, known: Known | None, catalogue_version: int, now: float) -> Proven:
+        """The credential whose secret was proven, if it may be used now and from there; raises Refused."""
+        moment = no_earlier(now, known.on_record) if known is not None else now
+        known, _, _ = authenticate(asked, known, self._peppers, moment)
+        self._limits.proven(asked.client_id, asked.address)
+        refuse_ended(known.credential, known.organization, moment)
+        refuse_address(known.credential.restrictions, asked.address)
+        scopes = self._granted.scopes_of(known, catalogue_version)
+        return Proven(asked.client_id, known.organization.id, scopes)
+
+    def refused(self, asked: Proof, known: Known | None, refusal: Refused) -> None:
+        """Count and record a refusal; may wait for the turn to write."""
+        if refusal.detail in NOT_PROVEN:
+            self._limits.failed(asked.client_id, asked.address)
+        self._record(asked, known, refusal)
 
     def _record(self, asked: Proof, known: Known | None, refusal: Refused) -> None:
         claimed = asked.client_id if looks_like_client_id(asked.client_id) else ""

@@ -47,7 +47,12 @@ def _refuse_signed_out(tx: Transaction, caller: Caller) -> None:
 
 def refuse_ended(tx: Transaction, claims: AccessClaims, now: float) -> Standing:
     """What the rows say of the token; raises InvalidToken unless it is live by them: nothing is polled here."""
-    standing = tx.liveness.of(claims.organization, claims.client_id, claims, now)
+    (standing,) = tx.liveness.of([claims], now)
+    return live(standing, claims, now)
+
+
+def live(standing: Standing | None, claims: AccessClaims, now: float) -> Standing:
+    """What stands, if the token is live by it; raises InvalidToken."""
     if standing is None:
         raise InvalidToken(detail="the credential is gone")
     refuse_unless_live(claims, standing.endings, now)

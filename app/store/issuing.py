@@ -129,12 +129,12 @@ class ProvingStore:
         self._sql = _dialect_of(store)
         self._rows = _Rows(self._sql)
 
-    def known(self, tx: Transaction, client_id: str, now: float) -> tuple[Known | None, int]:
-        """The credential of that ID, and the version of the catalogue."""
+    def known(self, tx: Transaction, client_ids: Sequence[str], now: float) -> tuple[dict[str, Known], int]:
+        """The credentials of these IDs, and the version of the catalogue."""
         connection = _Driven(tx.session)
-        rows, catalogue_version, seq = self._sql.look(connection, [client_id], int(now) + DAY)
+        rows, catalogue_version, seq = self._sql.look(connection, client_ids, int(now) + DAY)
         self._high_water.see(seq)
-        return self._rows.grouped(connection, rows).get(client_id), catalogue_version
+        return self._rows.grouped(connection, rows), catalogue_version
 
 
 class _Driven:

@@ -23,7 +23,7 @@ from scripts.bench_parts.installing import AUDIENCE, INTROSPECT, ROLE, SCOPE, Cl
 from scripts.bench_parts.issuing import FLASK, control, rate_figure
 from scripts.bench_parts.load import Broken, drive
 from scripts.bench_parts.plan import CONNECTIONS, Plan
-from scripts.bench_parts.servers import our_server, token_requests
+from scripts.bench_parts.servers import our_server
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 
 _OURS = "ours"

@@ -86,7 +86,7 @@ class Outcome:
         if middle.others > _DISTURBED:
             rounds = "EVERY ROUND WAS DISTURBED"
         of_its_own = (
-            f"{self.rate / middle.ours:,.0f} tokens for a second of its processor time; " if middle.ours else ""
+            f"{self.rate / middle.ours:,.0f} answers for a second of its processor time; " if middle.ours else ""
         )
         return f"{of_its_own}server's core: {middle.in_words()}; {generator}; {rounds}"
 
@@ -133,7 +133,9 @@ def one_of(shares: Shares | None) -> str:
 def _look_closely(contestant: Contestant, loads: Sequence[Load]) -> None:
     odd = next((load for load in loads if load.not_tokens), None)
     if odd is not None:
-        raise Broken(f"{contestant.name} gave {odd.not_tokens} answers that are not what was asked: {odd.an_odd_answer!r}")
+        raise Broken(
+            f"{contestant.name} gave {odd.not_tokens} answers that are not what was asked: {odd.an_odd_answer!r}"
+        )
     if contestant.shows != TOKEN:
         return
     tokens = [json.loads(body)["access_token"] for load in loads for body in load.bodies]

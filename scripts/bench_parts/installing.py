@@ -75,7 +75,11 @@ def install(home: Path, credentials: int, database_url: str = "") -> Installatio
     with opened(home, url) as services:
         services.installation.migrate()
         caller = services.installation.prepare()
-        scopes = (Scope(SCOPE, Kind.READ), Scope("reports:write", Kind.WRITE), Scope(INTROSPECT, Kind.READ, sensitive=True))
+        scopes = (
+            Scope(SCOPE, Kind.READ),
+            Scope("reports:write", Kind.WRITE),
+            Scope(INTROSPECT, Kind.READ, sensitive=True),
+        )
         services.catalogue.create_api(caller, ApiDraft(AUDIENCE, "Example", scopes))
         services.catalogue.create_role(caller, RoleDraft(ROLE, "", None))
         secrets = [new_secret().reveal() for _ in range(_DIFFERENT_SECRETS)]

@@ -1,8 +1,8 @@
 """How many requests are answered a second, and how long does each take? A closed loop over keep-alive connections.
 
 One thread over non-blocking sockets, with requests whose bytes are ready and answers of which only what is needed is
-looked at: the status, the length, and whether what was asked for is there. So it drives several times what one core of any server
-here answers; its own share of its core is part of the result, so that one sees whether it was the limit.
+looked at: the status, the length, and whether what was asked for is there. So it drives several times what one core of
+any server here answers; its own share of its core is part of the result, so that one sees whether it was the limit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Broken(RuntimeError):
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of the generator saw. Latencies are in seconds, sorted. `not_tokens`: answers without what was asked."""
+    """What one run of the generator saw. Latencies are in seconds, sorted; `not_tokens` are all other answers."""
 
     connections: int
     answered: int

@@ -31,6 +31,8 @@ class Door:
     caller: Any
     client_id: str
     secret: str
+    in_front: bool = False
+    """Whether requests come in by the doors in front of Flask, as over the wire."""
 
     def credential(self, **terms: Any) -> NewSecret:
         chosen = {"grants": (Grant(REPORTS, Access.CUSTOM, frozenset({"reports:read"})),), **terms}
@@ -49,7 +51,8 @@ class Door:
         """Exactly these bytes."""
         sent = [*headers] if kind is None else [("Content-Type", kind), *headers]
         raw = body.encode() if isinstance(body, str) else body
-        return call(self.server.app.wsgi_app, method, path, raw, sent, **more)
+        app = self.server.in_front() if self.in_front else self.server.app.wsgi_app
+        return call(app, method, path, raw, sent, **more)
 
     def ask(self, headers: Sequence[Header] = (), **form: Any) -> Answer:
         """A good request but for what is told: the secret in the body, unless there are headers."""

@@ -61,8 +61,9 @@ class Story:
         assert (answer.status, answer.body) == (200, b"")
 
 
-@pytest.fixture
-def story(own_door):
+@pytest.fixture(params=[True, False], ids=["in front of Flask", "by Flask"])
+def story(own_door, request):
+    own_door.in_front = request.param
     return Story(own_door)
 
 

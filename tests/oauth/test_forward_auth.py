@@ -40,14 +40,22 @@ class Gateway:
         return self.door.server.token(made.view.credential.client_id, made.secret.reveal())
 
 
+@pytest.fixture(params=[True, False], ids=["in front of Flask", "by Flask"])
+def in_front(request):
+    return request.param
+
+
 @pytest.fixture
-def gateway(own_door):
+def gateway(own_door, in_front):
+    own_door.in_front = in_front
     return Gateway(own_door)
 
 
 @pytest.fixture
-def trusted(door_with):
-    return Gateway(door_with(trusted_proxies="10.0.0.0/8"))
+def trusted(door_with, in_front):
+    door = door_with(trusted_proxies="10.0.0.0/8")
+    door.in_front = in_front
+    return Gateway(door)
 
 
 def test_a_good_request_may_pass_and_the_api_is_told_who_is_calling(gateway):

@@ -8,17 +8,19 @@ import pytest
 
 from app.services.catalogue import ApiDraft
 from app.services.forwarding import Forwarded, Forwarding
-from app.services.introspecting import INACTIVE, Introspecting
+from app.services.group import Place
+from app.services.introspecting import INACTIVE, Introspecting, Question
 from app.services.own_tokens import OwnTokens
 from app.services.proving import Proof, Proving
 from app.services.revoking import Revoking, TooManyRevoked
+from app.store import Store
 from tests.support.workshop import allowed, many_ranges
 from tokenserver.clock import HOUR
 from tokenserver.domain.audit import Event
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.restrictions import Access, Grant
-from tokenserver.errors import InvalidClient, InvalidToken, Refused, UnauthorizedClient
-from tokenserver.resource.require import Require
+from tokenserver.errors import InvalidClient, InvalidToken, MissingToken, Refused, UnauthorizedClient
+from tokenserver.resource.require import Lacking, Require
 
 FILES = "https://files.example.com"
 SCOPES = (Scope("files:read", Kind.READ), Scope("tokens:introspect", Kind.READ, sensitive=True))
@@ -36,7 +38,9 @@ class Asked:
         )
         self.tokens = OwnTokens(own.keys, workshop.settings)
         introspection = proving(refused=Event.INTROSPECTION_REFUSED)
-        self.introspecting = Introspecting(introspection, self.tokens, own.keys, workshop.settings, workshop.clock)
+        self.introspecting = Introspecting(
+            own.store, introspection, self.tokens, own.keys, workshop.settings, workshop.clock
+        )
         revocation = proving(refused=Event.REVOCATION_REFUSED)
         self.revoking = Revoking(own.store, own.feed, revocation, self.tokens, workshop.clock, most=2)
         self.forwarding = Forwarding(own.store, self.tokens, workshop.clock)
@@ -152,3 +156,51 @@ def test_a_secret_that_ended_proves_nothing(asked):
     asked.own.credentials.regenerate(asked.workshop.caller, asked.asker.view.credential.client_id)
     with pytest.raises(InvalidClient):
         asked.active(asked.token())
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+
+def test_of_a_group_each_gets_an_answer_of_its_own(asked):
+    live, dead = asked.token(), asked.token()
+    asked.revoking.revoke(asked.proof(asked.app), dead)
+    wrong = Proof(asked.asker.view.credential.client_id, asked.workshop.credential().secret, "192.0.2.1", "req-1")
+    unknown = Proof("tsc_" + "0" * 22, wrong.secret, "192.0.2.1", "req-1")
+    right, foreign = asked.proof(asked.asker), asked.proof(asked.app)
+    questions = [(right, live), (wrong, live), (right, dead), (unknown, dead), (right, "x"), (foreign, live)] * 3
+    group = [Place(Question(proof, token)) for proof, token in questions]
+    asked.introspecting._answer(group)
+    verdicts = [place.outcome() for place in group]
+    assert [verdict.told.get("active") for verdict in verdicts] == [True, None, False, None, False, False] * 3
+    refused = [verdict.refusal.detail for verdict in verdicts if verdict.refusal is not None]
+    assert refused == ["not proven"] * 6
+    assert [verdict.known is None for verdict in verdicts[1::2]] == [False, True, True] * 3
+
+
+def test_of_requests_at_a_gateway_each_may_pass_or_not_by_itself(asked):
+    live, dead = asked.token(), asked.token()
+    asked.revoking.revoke(asked.proof(asked.app), dead)
+
+    class Breaks(Require):
+        def check(self, principal):
+            raise LookupError(principal.client_id)
+
+    anybody = Require(any_caller=True)
+    requests = [
+        (live, anybody),
+        (dead, anybody),
+        (live, Require(roles={"x"})),
+        ("x", anybody),
+        (live, Breaks(any_caller=True)),
+    ]
+    group = [Place(Forwarded([f"Bearer {token}"], "192.0.2.1", FILES, require)) for token, require in requests * 2]
+    asked.forwarding._answer(group)
+    told = [place.answer.client_id if place.fault is None else type(place.fault) for place in group]
+    assert told == [asked.app.view.credential.client_id, InvalidToken, Lacking, InvalidToken, LookupError] * 2
+
+
+def test_a_group_of_which_nobody_has_a_token_asks_nothing_of_the_database(asked, monkeypatch):
+    monkeypatch.setattr(Store, "reading", None)
+    place = Place(Forwarded([], "192.0.2.1", FILES, Require(any_caller=True)))
+    asked.forwarding._answer([place])
+    assert isinstance(place.fault, MissingToken)

@@ -5,9 +5,10 @@ Installing (migrations, keys, bootstrap) is done once and copied for each test.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app import create_app, create_services
+from app import _wired, create_services
+from app.http import PlainDoor, Wsgi
 from app.services import Services
 from app.settings import Settings, load
 from app.store.schema import migrate
@@ -57,6 +59,23 @@ class Server:
     settings: Settings
     clock: StillClock
     installed: Installed
+    plain: Mapping[str, PlainDoor] = field(default_factory=dict)
+
+    def in_front(self) -> Wsgi:
+        """As the entrance has it: the doors in front of Flask are asked first, and Flask where they have no answer."""
+
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            path = environ["PATH_INFO"]
+            door = self.plain.get(path) or self.plain.get(path[: path.find("/", 1) + 1])
+            reply = None if door is None else asyncio.run(_awaited(door(environ)))
+            if reply is None:
+                environ["wsgi.input"].seek(0)
+                return self.app.wsgi_app(environ, start_response)
+            status, headers, payload = reply
+            start_response(f"{status} In front", headers)
+            return [payload]
+
+        return answer
 
     @cached_property
     def admin_token(self) -> str:
@@ -112,12 +131,17 @@ def install(home: Path) -> Installed:
     return Installed(home, made.organization_id, made.client_id, made.secret.reveal())
 
 
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
+
+
 @contextmanager
 def serving(installed: Installed, home: Path, **settings: object) -> Iterator[Server]:
     """A copy of `installed` at `home`, behind a Flask of its own."""
     shutil.copytree(installed.home, home, dirs_exist_ok=True)
     chosen, clock = settings_at(home, **settings), StillClock()
-    server = Server(create_app(chosen, clock=clock), chosen, clock, installed)
+    app, plain, _ = _wired(chosen, clock)
+    server = Server(app, chosen, clock, installed, plain)
     try:
         yield server
     finally:
