@@ -99,7 +99,7 @@ def _route(guarded: Callable[[Any], Any]) -> Flask:
 def _by_authlib(issuer: FakeIssuer) -> Flask:
     keys: Any = KeySet.import_key_set({"keys": [dict(issuer.signing_key.verifying.jwk)]})
 
-    class Validator(JWTBearerTokenValidator):  # type: ignore[misc]  # it has no types
+    class Validator(JWTBearerTokenValidator):
         def get_jwks(self) -> Any:
             return keys
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
 from app.services.catalogue import ApiDraft
 from app.services.forwarding import Forwarded, Forwarding
 from app.services.group import Place
-from app.services.introspecting import INACTIVE, Introspecting, Question
+from app.services.introspecting import INACTIVE, Introspecting, Question, Verdict
 from app.services.own_tokens import OwnTokens
 from app.services.proving import Proof, Proving
 from app.services.revoking import Revoking, TooManyRevoked
@@ -168,7 +169,7 @@ def test_of_a_group_each_gets_an_answer_of_its_own(asked):
     unknown = Proof("tsc_" + "0" * 22, wrong.secret, "192.0.2.1", "req-1")
     right, foreign = asked.proof(asked.asker), asked.proof(asked.app)
     questions = [(right, live), (wrong, live), (right, dead), (unknown, dead), (right, "x"), (foreign, live)] * 3
-    group = [Place(Question(proof, token)) for proof, token in questions]
+    group: list[Place[Question, Verdict]] = [Place(Question(proof, token)) for proof, token in questions]
     asked.introspecting._answer(group)
     verdicts = [place.outcome() for place in group]
     assert [verdict.told.get("active") for verdict in verdicts] == [True, None, False, None, False, False] * 3
@@ -193,7 +194,9 @@ def test_of_requests_at_a_gateway_each_may_pass_or_not_by_itself(asked):
         ("x", anybody),
         (live, Breaks(any_caller=True)),
     ]
-    group = [Place(Forwarded([f"Bearer {token}"], "192.0.2.1", FILES, require)) for token, require in requests * 2]
+    group: list[Place[Forwarded, Any]] = [
+        Place(Forwarded([f"Bearer {token}"], "192.0.2.1", FILES, require)) for token, require in requests * 2
+    ]
     asked.forwarding._answer(group)
     told = [place.answer.client_id if place.fault is None else type(place.fault) for place in group]
     assert told == [asked.app.view.credential.client_id, InvalidToken, Lacking, InvalidToken, LookupError] * 2
@@ -201,6 +204,6 @@ def test_of_requests_at_a_gateway_each_may_pass_or_not_by_itself(asked):
 
 def test_a_group_of_which_nobody_has_a_token_asks_nothing_of_the_database(asked, monkeypatch):
     monkeypatch.setattr(Store, "reading", None)
-    place = Place(Forwarded([], "192.0.2.1", FILES, Require(any_caller=True)))
+    place: Place[Forwarded, Any] = Place(Forwarded([], "192.0.2.1", FILES, Require(any_caller=True)))
     asked.forwarding._answer([place])
     assert isinstance(place.fault, MissingToken)

@@ -14,14 +14,16 @@ import re
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.domain.generation import LARGEST
-from tokenserver.domain.grant import Permit
 from tokenserver.domain.liveness import reference
 from tokenserver.errors import InvalidInput, InvalidToken
 from tokenserver.tokens.jws import Opened
+
+if TYPE_CHECKING:  # what a server grants is not loaded by those who only read
+    from tokenserver.domain.grant import Permit
 
 ACCESS_TOKEN = "at+jwt"
 MOST_RANGES_CARRIED = 64
