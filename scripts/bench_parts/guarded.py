@@ -105,7 +105,7 @@ def verifying(issuer: FakeIssuer, **settings: Any) -> Iterator[Verifier]:
     """With a thread of its own that polls every second, as in production; it knows of 100 credentials that ended."""
     for number in range(100):
         issuer.regenerate(f"tsc_ended{number:017d}")
-    verifier = issuer.verifier(background=True, **settings)
+    verifier = issuer.verifier(background=True, clock=utc_now, monotonic=monotonic, **settings)
     with verifier:
         if not verifier.ready(timeout=10):
             raise TimeoutError("the verifier never got its first news")

@@ -36,7 +36,7 @@ POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
 _DEEPEST = 20
 _FORWARDING = {b"forwarded": "forwarded", b"x-forwarded-for": "x-forwarded-for"}
-_OVERRIDING = frozenset(name.encode() for name in OVERRIDING)
+_READ = frozenset((b"authorization", *_FORWARDING, *(name.encode() for name in OVERRIDING)))
 
 
 class TokenMiddleware:
@@ -67,7 +67,7 @@ class TokenMiddleware:
         outcome = self.guard.check(presented)
         if isinstance(outcome, Refusal) and outcome.pending is not None:
             outcome = await self.guard.outcome_in_loop(presented)
-        else:
+        elif self.guard.verifier.usage is not None:
             self.guard.count(presented, outcome)
         if isinstance(outcome, Answer):
             return await (_refuse if kind == "http" else _refuse_websocket)(outcome, scope, receive, send)
@@ -119,20 +119,22 @@ def presented_in(scope: Scope, root_path: str = "", *, routed: bool) -> Presente
     authorization, forwarded, method = [], [], scope.get("method", "GET")
     for raw_name, value in scope.get("headers", ()):
         name = raw_name.lower()  # they should be in lower case already; not every server knows
+        if name not in _READ:
+            continue
         if name == b"authorization":
             authorization.append(value.decode("latin-1"))
         elif name in _FORWARDING:
             forwarded.append((_FORWARDING[name], value.decode("latin-1")))
-        elif name in _OVERRIDING:
+        else:
             method = ""
     client = scope.get("client")
-    presented = Presented(authorization, client[0] if client else None, forwarded)
+    peer = client[0] if client else None
     if not routed:
-        return presented
+        return Presented(authorization, peer, forwarded)
     root, path = root_path or scope.get("root_path", ""), scope.get("path", "")
     if root and (path == root or path.startswith(f"{root}/")):
         path = path[len(root) :]
-    return presented._replace(method=method, path=path, mount=root)
+    return Presented(authorization, peer, forwarded, method, path, root)
 
 
 def _root_path_of(app: object) -> str:

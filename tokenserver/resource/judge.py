@@ -114,7 +114,7 @@ class Judge:
         claims = proven.claims
         if claims.allowed_ips is None and claims.allowed_ips_sha256 is None:
             return
-        came_from = (peer, tuple(forwarded))
+        came_from = (peer, tuple(forwarded) if forwarded else ())
         if proven.came_from == came_from:
             return
         allowed = claims.allowed_ips
@@ -122,7 +122,7 @@ class Judge:
             allowed = self._network_list(str(claims.allowed_ips_sha256))
         if not allowed.admits(self._proxies.client_address(peer, forwarded)):
             raise AddressRefused
-        if sum(len(value) for _, value in forwarded) < LONGEST_REMEMBERED:
+        if not forwarded or sum(len(value) for _, value in forwarded) < LONGEST_REMEMBERED:
             proven.came_from = came_from
 
     def _read(self, unverified_token: str, known: Known) -> Proven:

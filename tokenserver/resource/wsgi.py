@@ -53,17 +53,16 @@ class TokenMiddleware:
 
 
 def presented_in(environ: Mapping[str, Any], *, routed: bool) -> Presented:
-    authorization = environ.get("HTTP_AUTHORIZATION")
-    presented = Presented(
-        () if authorization is None else (authorization,),
-        environ.get("REMOTE_ADDR"),
-        _forwarded(environ) if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ else (),
-    )
+    header, peer = environ.get("HTTP_AUTHORIZATION"), environ.get("REMOTE_ADDR")
+    authorization = () if header is None else (header,)
+    forwarded = _forwarded(environ) if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ else ()
     if not routed:
-        return presented
+        return Presented(authorization, peer, forwarded)
     method = environ.get("REQUEST_METHOD", "") if environ.keys().isdisjoint(_OVERRIDING) else ""
-    path, mount = _decoded(environ.get("PATH_INFO", "")), _decoded(environ.get("SCRIPT_NAME", ""))
-    return presented._replace(method=method, path=path, mount=mount)
+    path, mount = environ.get("PATH_INFO", ""), environ.get("SCRIPT_NAME", "")
+    if not path.isascii() or not mount.isascii():
+        path, mount = _decoded(path), _decoded(mount)
+    return Presented(authorization, peer, forwarded, method, path, mount)
 
 
 def _decoded(path: str) -> str:
