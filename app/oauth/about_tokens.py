@@ -4,8 +4,7 @@ The caller proves itself as at the token endpoint, with the same refusals. The p
 is ignored, since there is one type of token. An introspection is answered as a signed statement where `Accept` names
 its type: a `*/*` does not.
 
-Introspections of callers who prove themselves are answered in front of Flask, on the event loop. Whatever is wrong with
-a request is left to Flask, where it is found again, counted, recorded and said.
+Introspections of callers who prove themselves are answered in front of Flask (see `in_front`).
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from typing import Any
 
 from flask import Flask, Request, Response, request
 
-from app.http import Environ, Reply, as_json, client_address, failed, passed, request_id_of, respond
-from app.limiting import Limiting, told_to
+from app.http import Environ, Reply, as_json, client_address, request_id_of, respond
+from app.limiting import Limiting
+from app.oauth.in_front import Answer, in_front
 from app.oauth.reading import authentication, read_form
 from app.services.introspecting import INTROSPECTION, Introspecting
 from app.services.proving import Proof
 from app.services.revoking import Revoking
 from app.settings import Settings
 from tokenserver.domain.client_ip import TrustedProxies
-from tokenserver.errors import InvalidRequest, RateLimited, Unavailable
+from tokenserver.errors import InvalidRequest
 
 INTROSPECT = "/oauth/introspect"
 _SIGNED = f"application/{INTROSPECTION}"
@@ -43,20 +43,15 @@ class AboutTokens:
         app.add_url_rule("/oauth/revoke", "revoke", self.revoke, methods=["POST"])
 
     async def introspect_in_front(self, environ: Environ) -> Reply | None:
-        """The answer where nothing is wrong, and to who asks too much or at a bad time; None leaves it to Flask."""
+        """The answer to a caller who has proven itself; None leaves it to Flask."""
         if environ["REQUEST_METHOD"] != "POST" or INTROSPECTION in environ.get("HTTP_ACCEPT", "").lower():
             return None
-        request_id = request_id_of(environ)
-        try:
-            self._limiting.admit(environ, INTROSPECT)
-            told = await self._introspecting.introspected(*self._read(environ))
-        except (RateLimited, Unavailable) as fault:
-            return _failed(fault, environ, request_id)
-        except Exception:  # noqa: BLE001  Flask finds it again
-            return None
-        if told is None:
-            return None
-        return passed(as_json(told), [("Content-Type", "application/json"), *told_to(environ)], request_id)
+        return await in_front(environ, INTROSPECT, self._introspected(environ))
+
+    async def _introspected(self, environ: Environ) -> Answer | None:
+        self._limiting.admit(environ, INTROSPECT)
+        told = await self._introspecting.introspected(*self._read(environ))
+        return None if told is None else ([("Content-Type", "application/json")], as_json(told))
 
     def introspect(self) -> Response:
         asked, unverified_token = self._read(request.environ)
@@ -86,10 +81,3 @@ def _token(form: Mapping[str, list[str]]) -> str:
 
 def _wants_signed(request: Request) -> bool:
     return any(kind == _SIGNED and quality > 0 for kind, quality in request.accept_mimetypes)
-
-
-def _failed(fault: RateLimited | Unavailable, environ: Environ, request_id: str) -> Reply:
-    status, headers, payload = failed(fault, INTROSPECT, request_id)
-    said = {name for name, _ in headers}
-    limits = [(name, value) for name, value in told_to(environ) if name not in said]
-    return status, [*headers, *limits, ("Content-Length", str(len(payload)))], payload

@@ -12,7 +12,7 @@ percent-encoded. 401, 403 and 503 are what a resource server answers. A malforme
 than 400, because nginx knows no other refusals than 401 and 403. What is wrong with the requirement is 400: closed, and
 the gateway's mistake.
 
-Who may pass is answered in front of Flask, on the event loop; who may not is left to Flask, where that is found again.
+Who may pass is answered in front of Flask (see `in_front`).
 
 The caller's address is what the gateway says in `X-Forwarded-For` or `Forwarded`, if it is one of
 `TOKENSERVER_TRUSTED_PROXIES`. Whoever asks is told nothing but what the token itself lets them do.
@@ -27,7 +27,8 @@ from urllib.parse import parse_qsl, quote
 
 from flask import Flask, Response, request
 
-from app.http import Environ, Reply, client_address, failed, passed, request_id_of, respond
+from app.http import Environ, Reply, client_address, respond
+from app.oauth.in_front import Answer, in_front
 from app.services.forwarding import Forwarded, Forwarding
 from app.settings import Settings
 from tokenserver.domain.catalogue import is_audience
@@ -64,19 +65,15 @@ class ForwardAuth:
             return _refused(fault, asked.audience)
 
     async def answer_in_front(self, environ: Environ) -> Reply | None:
-        """The answer for who may pass, and while nobody can know; None leaves it to Flask."""
+        """The answer for who may pass; None leaves it to Flask."""
         path = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] not in ANY_METHOD or not _is_plain(path):
             return None
-        request_id = request_id_of(environ)
-        try:
-            principal = await self._forwarding.admitted(self._read(environ, path))
-        except Unavailable as fault:
-            status, headers, payload = failed(fault, path, request_id)
-            return status, [*headers, ("Content-Length", str(len(payload)))], payload
-        except Exception:  # noqa: BLE001  Flask finds it again
-            return None
-        return passed(b"", list(told(principal).items()), request_id)
+        return await in_front(environ, path, self._passed(environ, path))
+
+    async def _passed(self, environ: Environ, path: str) -> Answer:
+        principal = await self._forwarding.admitted(self._read(environ, path))
+        return list(told(principal).items()), b""
 
     def _read(self, environ: Mapping[str, Any], path: str) -> Forwarded:
         requirement = environ.get("QUERY_STRING" if path == PATH else "HTTP_X_AUTH_REQUIRE", "")
