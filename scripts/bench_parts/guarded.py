@@ -88,11 +88,11 @@ def by_asgi(verifier: Verifier) -> Wrapped:
     return calling(app), calling(asgi.TokenMiddleware(app, verifier, REQUIRE))
 
 
-def headers_of(issuer: FakeIssuer, count: int) -> Iterator[str]:
-    """Headers with tokens of as many credentials."""
+def headers_of(issuer: FakeIssuer, count: int, credentials: int | None = None) -> Iterator[str]:
+    """Headers with tokens, of as many credentials unless told otherwise."""
     for number in range(count):
         token = issuer.token(
-            client_id=f"tsc_{number:022d}",
+            client_id=f"tsc_{number % (credentials or count):022d}",
             roles={"cloud_admin", "auditor"},
             scopes={"reports:read", "reports:write"},
             allowed_ips=ALLOWED,
