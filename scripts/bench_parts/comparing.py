@@ -36,7 +36,8 @@ from scripts.bench_parts.plan import Plan, Skipped
 from tokenserver.resource import wsgi
 from tokenserver.resource.testing import FakeIssuer
 
-AUTHLIB, JWT_EXTENDED = "Authlib's ResourceProtector", "flask-jwt-extended"
+AUTHLIB, JWT_EXTENDED = "authlib", "flask-jwt-extended"
+_IN_WORDS = {AUTHLIB: "Authlib's ResourceProtector", JWT_EXTENDED: "flask-jwt-extended"}
 _TOKENS = 100
 
 
@@ -50,7 +51,7 @@ def with_flask_jwt_extended(plan: Plan) -> list[Figure]:
     return _compared(plan, JWT_EXTENDED, _by_flask_jwt_extended)
 
 
-def _compared(plan: Plan, name: str, theirs: Callable[[FakeIssuer], Flask]) -> list[Figure]:
+def _compared(plan: Plan, part: str, theirs: Callable[[FakeIssuer], Flask]) -> list[Figure]:
     issuer = FakeIssuer(clock=RealClock())
     rounds, calls = (3, 60) if plan.smoke else (21, 1000)
     with verifying(issuer, most_tokens=2 * rounds * calls) as verifier:
@@ -67,12 +68,12 @@ def _compared(plan: Plan, name: str, theirs: Callable[[FakeIssuer], Flask]) -> l
         fresh = headers_of(issuer, rounds * calls)
         new = [list(itertools.islice(fresh, calls)) for _ in range(rounds)]
         return [
-            _figure(f"a token seen before, beside {name}", name, ways, again, Bar(at_most=0.1, of="ratio")),
-            _figure(f"a new token, beside {name}", name, ways, new, Bar(at_most=1, of="ratio")),
+            _figure(part, "a token seen before", ways, again, Bar(at_most=0.1, of="ratio")),
+            _figure(part, "a new token", ways, new, Bar(at_most=1, of="ratio")),
         ]
 
 
-def _figure(what: str, name: str, ways: dict[str, Call], batches: Sequence[Sequence[str]], bar: Bar) -> Figure:
+def _figure(part: str, token: str, ways: dict[str, Call], batches: Sequence[Sequence[str]], bar: Bar) -> Figure:
     """One round for each batch, in which every way gets the same tokens."""
     costs: dict[str, list[float]] = {"ours": [], "theirs": []}
     for batch in batches:
@@ -81,9 +82,10 @@ def _figure(what: str, name: str, ways: dict[str, Call], batches: Sequence[Seque
         for kind, found in costs.items():
             found.append(1e6 * (spent[kind][0] - spent["open"][0]) / len(batch))
     ratios = [ours / theirs for ours, theirs in zip(costs["ours"], costs["theirs"], strict=True)]
+    name = _IN_WORDS[part]
     control = Control(name, statistics.median(costs["theirs"]), statistics.median(ratios))
     detail = {kind: [round(cost, 2) for cost in found] for kind, found in costs.items()}
-    return Figure("comparing", what, statistics.median(costs["ours"]), "µs", bar, control, "", detail)
+    return Figure(part, f"{token}, beside {name}", statistics.median(costs["ours"]), "µs", bar, control, "", detail)
 
 
 def _route(guarded: Callable[[Any], Any]) -> Flask:

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from app.services.group import MOST_IN_A_GROUP, Group
+from app.services.group import MOST_IN_A_GROUP, Group, Place
+from app.store.database import StoreUnavailable
 from tests.support.workshop import at_once, failed, succeeded
 from tests.support.world import eventually
 
@@ -116,6 +118,27 @@ def test_a_group_that_fails_fails_all_of_its_members_and_only_them(work, fault):
             outcome.result(timeout=30)
     assert group.join("a") == ("answer to", "a")
     threads.shutdown()
+
+
+def test_what_goes_wrong_with_one_request_is_its_own_fault_and_the_work_goes_on():
+    def breaks_sometimes(places):
+        for place in places:
+            with place.own_fault():
+                place.answer = 12 // place.request
+
+    group: Group[int, int] = Group(breaks_sometimes)
+    assert group.join(4) == 3
+    with pytest.raises(ZeroDivisionError):
+        group.join(0)
+    assert group.join(3) == 4
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable(detail="away"), OperationalError("SELECT", {}, Exception("away"))])
+def test_what_goes_wrong_with_the_database_is_never_the_fault_of_one_request(fault):
+    places: list[Place[int, int]] = [Place(1), Place(2)]
+    with pytest.raises(StoreUnavailable), places[0].own_fault():
+        raise fault
+    assert [place.fault for place in places] == [None, None]
 
 
 def test_nobody_is_left_waiting_however_groups_follow_each_other():
