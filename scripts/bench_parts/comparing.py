@@ -53,7 +53,7 @@ def with_flask_jwt_extended(plan: Plan) -> list[Figure]:
 
 def _compared(plan: Plan, part: str, theirs: Callable[[FakeIssuer], Flask]) -> list[Figure]:
     issuer = FakeIssuer(clock=RealClock())
-    rounds, calls = (3, 60) if plan.smoke else (21, 1000)
+    rounds, calls = (3, 60) if plan.smoke else (15, 500)
     with verifying(issuer, most_tokens=2 * rounds * calls) as verifier:
         route = _route(lambda view: view)
         ways = {
