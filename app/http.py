@@ -131,10 +131,11 @@ def respond(
     return response
 
 
-def passed(payload: bytes, headers: Headers, request_id: str) -> Reply:
-    """An answer in front of Flask, with the headers that Flask's have."""
-    length = ("Content-Length", str(len(payload)))
-    return 200, [*headers, length, *ALWAYS, ("X-Request-Id", request_id)], payload
+def whole(status: int, headers: Headers, payload: bytes, request_id: str) -> Reply:
+    """An answer in front of Flask, with what Flask's have beside headers of their own."""
+    said = {name for name, _ in headers}
+    beside = [header for header in (("Content-Length", str(len(payload))), *ALWAYS) if header[0] not in said]
+    return status, [*headers, *beside, ("X-Request-Id", request_id)], payload
 
 
 def as_json(body: Mapping[str, Any]) -> bytes:

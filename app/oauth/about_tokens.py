@@ -51,7 +51,7 @@ class AboutTokens:
     async def _introspected(self, environ: Environ) -> Answer | None:
         self._limiting.admit(environ, INTROSPECT)
         told = await self._introspecting.introspected(*self._read(environ))
-        return None if told is None else ([("Content-Type", "application/json")], as_json(told))
+        return None if told is None else (200, [("Content-Type", "application/json")], as_json(told))
 
     def introspect(self) -> Response:
         asked, unverified_token = self._read(request.environ)

@@ -12,7 +12,7 @@ percent-encoded. 401, 403 and 503 are what a resource server answers. A malforme
 than 400, because nginx knows no other refusals than 401 and 403. What is wrong with the requirement is 400: closed, and
 the gateway's mistake.
 
-Who may pass is answered in front of Flask (see `in_front`).
+All but the odd ones are answered in front of Flask (see `in_front`).
 
 The caller's address is what the gateway says in `X-Forwarded-For` or `Forwarded`, if it is one of
 `TOKENSERVER_TRUSTED_PROXIES`. Whoever asks is told nothing but what the token itself lets them do.
@@ -33,7 +33,7 @@ from app.services.forwarding import Forwarded, Forwarding
 from app.settings import Settings
 from tokenserver.domain.catalogue import is_audience
 from tokenserver.domain.client_ip import TrustedProxies
-from tokenserver.errors import InvalidRequest, TokenServerError, Unavailable
+from tokenserver.errors import InvalidRequest, Refused
 from tokenserver.resource.answers import Speaker
 from tokenserver.resource.bearer import MalformedHeader
 from tokenserver.resource.principal import Principal
@@ -61,19 +61,24 @@ class ForwardAuth:
         asked = self._read(request.environ, request.path)
         try:
             return respond(None, headers=told(self._forwarding.admit(asked)).items())
-        except TokenServerError as fault:
-            return _refused(fault, asked.audience)
+        except Refused as fault:
+            status, headers, body = _refusal(fault, asked.audience)
+            return Response(body, status, headers)
 
     async def answer_in_front(self, environ: Environ) -> Reply | None:
-        """The answer for who may pass; None leaves it to Flask."""
+        """The answer, unless the request is an odd one; None leaves it to Flask."""
         path = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] not in ANY_METHOD or not _is_plain(path):
             return None
-        return await in_front(environ, path, self._passed(environ, path))
+        return await in_front(environ, path, self._answered(environ, path))
 
-    async def _passed(self, environ: Environ, path: str) -> Answer:
-        principal = await self._forwarding.admitted(self._read(environ, path))
-        return list(told(principal).items()), b""
+    async def _answered(self, environ: Environ, path: str) -> Answer:
+        asked = self._read(environ, path)
+        try:
+            return 200, list(told(await self._forwarding.admitted(asked)).items()), b""
+        except Refused as fault:
+            status, headers, body = _refusal(fault, asked.audience)
+            return status, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body
 
     def _read(self, environ: Mapping[str, Any], path: str) -> Forwarded:
         requirement = environ.get("QUERY_STRING" if path == PATH else "HTTP_X_AUTH_REQUIRE", "")
@@ -154,9 +159,7 @@ def _names(given: Mapping[str, list[str]], what: str) -> list[str]:
     return [name for value in given.get(what, ()) for name in value.split(" ")]
 
 
-def _refused(fault: TokenServerError, audience: str) -> Response:
-    if isinstance(fault, Unavailable):
-        raise fault  # said and logged as everywhere at this server
+def _refusal(fault: Refused, audience: str) -> Answer:
     refusal = Speaker(audience).refusal(fault)
     status = 401 if isinstance(fault, MalformedHeader) else refusal.status
-    return Response(refusal.body, status, headers=dict(refusal.headers))
+    return status, list(refusal.headers), refusal.body

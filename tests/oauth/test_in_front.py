@@ -34,9 +34,9 @@ class Both:
         sent = [*(self.proof if proof is None else proof), *headers]
         return self.door.send(urlencode({"token": token}), sent, path=INTROSPECT, **more)
 
-    def forward(self, path: str = FORWARD_AUTH, *headers: Header, **more: Any) -> Answer:
-        required = urlencode({"aud": FILES, "scope": "files:read"})
-        sent = [("Authorization", f"Bearer {self.token}"), ("X-Auth-Require", required), *headers]
+    def forward(self, path: str = FORWARD_AUTH, *, token: str = "", scope: str = "files:read", **more: Any) -> Answer:
+        required = urlencode({"aud": FILES, "scope": scope})
+        sent = [("Authorization", f"Bearer {token or self.token}"), ("X-Auth-Require", required)]
         return self.door.send(path=f"{path}?{required}", headers=sent, kind=None, **{"method": "GET", **more})
 
     def flask_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,36 +57,41 @@ def limited(door_with):
 
 
 ANSWERED_IN_FRONT: dict[str, Any] = {
-    "an active token": lambda both: both.introspect(both.token),
-    "one that is not": lambda both: both.introspect("x"),
-    "for any Accept but one": lambda both: both.introspect(both.token, None, ("Accept", "text/html, */*;q=0.1")),
-    "who may pass": lambda both: both.forward(),
-    "who may pass, by HEAD": lambda both: both.forward(method="HEAD"),
-    "who may pass, as Envoy asks": lambda both: both.forward("/forward-auth/reports/7", method="POST"),
+    "an active token": (200, lambda both: both.introspect(both.token)),
+    "one that is not": (200, lambda both: both.introspect("x")),
+    "for any Accept but one": (200, lambda both: both.introspect(both.token, None, ("Accept", "text/html, */*;q=0.1"))),
+    "who may pass": (200, lambda both: both.forward()),
+    "who may pass, by HEAD": (200, lambda both: both.forward(method="HEAD")),
+    "who may pass, as Envoy asks": (200, lambda both: both.forward("/forward-auth/reports/7", method="POST")),
+    "who may not": (403, lambda both: both.forward(scope="files:write")),
+    "who may not, by HEAD": (403, lambda both: both.forward(method="HEAD", scope="files:write")),
+    "a token that is not good": (401, lambda both: both.forward(token="x.y.z")),
+    "a malformed header": (401, lambda both: both.forward(token="x y")),
+    "no token": (
+        401,
+        lambda both: both.door.send(method="GET", path=f"{FORWARD_AUTH}?aud={FILES}&any_caller=true", kind=None),
+    ),
 }
 
 
-@pytest.mark.parametrize("what", ANSWERED_IN_FRONT)
-def test_what_is_answered_in_front_is_answered_as_by_flask(what, both, monkeypatch):
-    by_flask = ANSWERED_IN_FRONT[what](both)
+@pytest.mark.parametrize(("status", "ask"), ANSWERED_IN_FRONT.values(), ids=ANSWERED_IN_FRONT.keys())
+def test_what_is_answered_in_front_is_answered_as_by_flask(status, ask, both, monkeypatch):
+    by_flask = ask(both)
     both.door.in_front = True
     both.flask_is_not_asked(monkeypatch)
-    in_front = ANSWERED_IN_FRONT[what](both)
-    assert by_flask.status == 200
+    in_front = ask(both)
+    assert by_flask.status == status
     assert in_front.but_for_the_request_id() == by_flask.but_for_the_request_id()
     assert in_front.header("X-Request-Id")
 
 
 LEFT_TO_FLASK: dict[str, Any] = {
-    "a signed answer": lambda both: both.introspect(
-        both.token, None, ("Accept", "APPLICATION/token-introspection+JWT")
-    ),
+    "a signed answer in capitals": lambda both: both.introspect(both.token, None, ("Accept", SIGNED.upper())),
     "a wrong secret": lambda both: both.introspect(both.token, basic("tsc_" + "0" * 22, "tss_" + "0" * 46)),
     "no secret": lambda both: both.introspect(both.token, []),
     "no form": lambda both: both.introspect(both.token, kind="application/json"),
     "another method": lambda both: both.introspect(both.token, method="PUT"),
     "a method that nobody knows": lambda both: both.forward(method="PROPFIND"),
-    "no token": lambda both: both.door.send(method="GET", path=f"{FORWARD_AUTH}?aud={FILES}&any_caller=true"),
     "no requirement": lambda both: both.door.send(method="GET", path=FORWARD_AUTH),
     "a path with two slashes": lambda both: both.forward("/forward-auth//reports"),
     "a path of two lines": lambda both: both.forward("/forward-auth/a\nb"),
