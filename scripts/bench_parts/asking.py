@@ -52,6 +52,9 @@ def measure(plan: Plan) -> list[Figure]:
                 against = (FLASK, outcomes[FLASK])
                 of = f"{what}, {connections} connections"
                 figures.append(rate_figure("asking", of, outcomes[_OURS], _LEAST[what], against))
+                each = outcomes[_OURS].rate_of_its_own
+                if each is not None:
+                    figures.append(Figure("asking", f"{of}, for a core of its own", each, "/s", _LEAST[what]))
         _refuse_what_has_ended(installation, ours, tokens[0], asker)
     return figures
 

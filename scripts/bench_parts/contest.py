@@ -75,19 +75,28 @@ class Outcome:
     def answered(self) -> int:
         return sum(load.answered for load in self.loads)
 
+    @property
+    def middle(self) -> Shares | None:
+        """Who used the server's core in the median of the rounds that count; None where nothing is known."""
+        known = [one for place in sorted(self.undisturbed) if (one := self.shares[place]) is not None]
+        return sorted(known, key=lambda shares: shares.ours)[len(known) // 2] if known else None
+
+    @property
+    def rate_of_its_own(self) -> float | None:
+        """Answers for a second of the server's processor time."""
+        return self.rate / self.middle.ours if self.middle is not None and self.middle.ours else None
+
     def in_words(self) -> str:
         """What limited it."""
-        known = [one for place in sorted(self.undisturbed) if (one := self.shares[place]) is not None]
         generator = f"generator {statistics.median(load.own_share for load in self.counted):.0%} of its core"
-        if not known:
+        middle, of_its_own = self.middle, ""
+        if middle is None:
             return generator
-        middle = sorted(known, key=lambda shares: shares.ours)[len(known) // 2]
         rounds = f"{len(self.undisturbed)} of {len(self.loads)} rounds count"
         if middle.others > _DISTURBED:
             rounds = "EVERY ROUND WAS DISTURBED"
-        of_its_own = (
-            f"{self.rate / middle.ours:,.0f} answers for a second of its processor time; " if middle.ours else ""
-        )
+        if self.rate_of_its_own is not None:
+            of_its_own = f"{self.rate_of_its_own:,.0f} answers for a second of its processor time; "
         return f"{of_its_own}server's core: {middle.in_words()}; {generator}; {rounds}"
 
     def detail(self) -> dict[str, Any]:
