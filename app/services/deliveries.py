@@ -27,6 +27,7 @@ from tokenserver.domain.webhook import (
     RETRIED_FOR,
     DeliveryState,
     Webhook,
+    asked_pause,
     envelope,
     is_sustained,
     matches,
@@ -162,7 +163,7 @@ class Deliveries:
         if outcome.error is None:
             _succeeded(tx, webhook, delivery, at)
         else:
-            _failed(tx, webhook, delivery, at, is_gone=outcome.is_gone)
+            _failed(tx, webhook, delivery, at, outcome)
 
     def _signing(self, webhook: Webhook, now: float) -> Sequence[Secret]:
         """Nothing where it cannot be unsealed: the log of deliveries says so."""
@@ -215,16 +216,17 @@ def _succeeded(tx: Transaction, webhook: Webhook, delivery: Delivery, at: float)
         tx.webhooks.note(webhook, failing_since=None, last_success_at=int(at))
 
 
-def _failed(tx: Transaction, webhook: Webhook, delivery: Delivery, at: float, *, is_gone: bool) -> None:
+def _failed(tx: Transaction, webhook: Webhook, delivery: Delivery, at: float, outcome: Outcome) -> None:
     """What a webhook that is disabled has not been told stays pending, but for what it was tried with for so long."""
     failing_since = int(at) if webhook.failing_since is None else webhook.failing_since
     tx.webhooks.note(webhook, failing_since=failing_since, last_success_at=webhook.last_success_at)
     webhook, sustained = replace(webhook, failing_since=failing_since), is_sustained(failing_since, at)
     chance = random.random()  # noqa: S311  spread, not a secret
-    next_at = None if sustained else next_attempt(delivery.tries, at, delivery.until, chance)
+    asked = asked_pause(outcome.unverified_retry_after, at)
+    next_at = None if sustained else next_attempt(delivery.tries, at, delivery.until, chance, asked)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
     tx.deliveries.save(replace(delivery, state=state, next_at=next_at))
-    if is_gone:
+    if outcome.is_gone:
         _disable(tx, webhook, "the receiver answered 410 Gone", at)
     elif sustained:
         _disable(tx, webhook, "failing for three days without a success", at)

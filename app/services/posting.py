@@ -20,7 +20,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tokenserver.clock import Clock, monotonic
@@ -43,11 +43,12 @@ class NotPosted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`error` None: it was accepted."""
+    """`error` None: it was accepted. `unverified_retry_after` is what the receiver said of when to come back."""
 
     status: int | None
     error: str | None
     duration_ms: int
+    unverified_retry_after: str = field(default="", repr=False)
 
     @property
     def is_gone(self) -> bool:
@@ -70,15 +71,15 @@ class Poster:
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """What came of it. Raises nothing that the receiver or the network can bring about."""
         began = self._ticks()
-        status, error = None, None
+        status, error, wish = None, None, ""
         try:
-            status = self._exchange(url, headers, body, began + TOTAL_SECONDS)
+            status, wish = self._exchange(url, headers, body, began + TOTAL_SECONDS)
             error = _complaint(status)
         except NotPosted as fault:
             error = str(fault)
-        return Outcome(status, error, int((self._ticks() - began) * 1000))
+        return Outcome(status, error, int((self._ticks() - began) * 1000), wish)
 
-    def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> int:
+    def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> tuple[int, str]:
         try:
             target = read_target(url, plain_http=self._plain_http)
         except UnfitTarget as fault:
@@ -117,16 +118,17 @@ class Poster:
         plain.settimeout(max(deadline - self._ticks(), 0.01))  # bounds the handshake as a whole
         return self._tls.wrap_socket(plain, server_hostname=target.host)
 
-    def _say(self, wire: _Bounded, target: Target, headers: Mapping[str, str], body: bytes) -> int:
+    def _say(self, wire: _Bounded, target: Target, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """The status, and what is said of when to come back."""
         talk = http.client.HTTPConnection(target.host, target.port)
         talk.sock = wire
         talk.request("POST", target.path, body, {**headers, "Host": _host(target), "Connection": "close"})
         answer = talk.getresponse()
-        status = answer.status
+        status, wish = answer.status, answer.getheader("Retry-After") or ""
         wire.linger()
         with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             answer.read(LARGEST_REST)
-        return status
+        return status, wish
 
 
 def resolved(host: str, port: int) -> list[IpAddress]:

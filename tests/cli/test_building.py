@@ -89,6 +89,34 @@ def test_a_body_may_come_from_a_file_or_standard_input_and_options_go_over_it(te
     assert terminal.json("role", "create", "--json", "-", stdin='{"name": "from_stdin"}')["name"] == "from_stdin"
 
 
+def test_lists_are_changed_one_by_one(terminal, made):
+    client_id = made["client_id"]
+
+    def update(*typed):
+        told = terminal.json("credential", "update", client_id, *typed)
+        return told["roles"], [(grant["access"], grant["scopes"]) for grant in told["grants"]], told["generation"]
+
+    assert update("--add-role", "cloud_admin") == (["cloud_admin", "reader"], [("all_read", [])], 1)
+    assert update("--add-role", "cloud_admin")[2] == 1
+    assert "every token" in terminal.refused(2, "credential", "update", client_id, "--remove-role", "reader")
+    assert update("--remove-role", "reader", "-y")[0] == ["cloud_admin"]
+    assert update("--add-role", "reader", "--remove-role", "cloud_admin", "-y")[0] == ["reader"]
+    assert update("--add-grant", f"{AUDIENCE}=reports:read,reports:write", "-y")[1] == [
+        ("custom", ["reports:read", "reports:write"])
+    ]
+    assert update("--remove-grant", AUDIENCE, "-y")[1] == []
+    missing = terminal.refused(2, "credential", "update", client_id, "--remove-role", "raeder", "-y")
+    assert "--remove-role (number 1): it is not there. There are: reader." in missing
+    assert "There are: none." in terminal.refused(2, "credential", "update", client_id, "--remove-grant", AUDIENCE)
+
+
+def test_where_anything_goes_there_is_no_list_to_change(terminal):
+    terminal.ok("operator", "create", "--email", "boundless@example.com", "--role", "member")
+    for typed in (("--add-role", "reader"), ("--remove-role", "reader"), ("--remove-grant", AUDIENCE)):
+        told = terminal.refused(2, "operator", "update", "boundless@example.com", *typed)
+        assert "There is no list yet" in told
+
+
 FAULTS = {
     "a lifetime that is too short": (("--token-lifetime", "5"), "--token-lifetime: Must be at least 60."),
     "an address that is none": (("--allowed-ips", "300.1.1.1"), "--allowed-ips (number 1): Item 1"),
@@ -113,6 +141,11 @@ MISTYPED = {
     "a scope without a kind": ("api create --audience https://x.example --name x --scope a:b", "NAME=read"),
     "a file that is not there": ("credential create --json nowhere.json", "cannot be read"),
     "a file of addresses that is not there": ("credential create --name x --allowed-ips @nowhere", "after @"),
+    "one more, and all of them": ("credential update tsc_x --role a --add-role b", "--add-role does not go together"),
+    "one less, and none": ("credential update tsc_x --no-grants --remove-grant urn:x", "--remove-grant does not go"),
+    "one more and one less, the same": ("credential update tsc_x --add-role a --remove-role a", "name the same"),
+    "one more that is no grant": ("credential update tsc_x --add-grant urn:x", "AUDIENCE=scope"),
+    "none and any": ("operator update op_1 --may-hold-all-roles --may-hold-no-roles", "do not go together"),
     "nothing to change": ("credential update tsc_0000000000000000000000", "Nothing to change"),
 }
 

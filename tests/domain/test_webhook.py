@@ -13,6 +13,8 @@ from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.webhook import (
     LONGEST_PAUSE,
     RETRIED_FOR,
+    SPREAD,
+    asked_pause,
     event_type,
     event_types,
     is_subscription,
@@ -107,6 +109,44 @@ def test_it_is_tried_ever_more_seldom_for_three_days_and_the_last_time_at_their_
     assert all(earlier < later for earlier, later in pairwise(pauses[:6]))
     assert max(pauses) <= LONGEST_PAUSE * 1.2 + 1
     assert 15 <= len(moments) <= 25
+
+
+@pytest.mark.parametrize("chance", [0, 0.5, 1])
+def test_a_receiver_may_ask_for_a_longer_pause_within_bounds_and_never_for_a_shorter_one(chance):
+    def pause(asked, attempts=1, until=NOW + RETRIED_FOR):
+        return next_attempt(attempts, NOW, until, chance, asked) - NOW
+
+    ours = pause(0)
+    assert pause(1) == ours
+    assert 60 <= pause(60) <= 60 * (1 + SPREAD) + 1
+    assert LONGEST_PAUSE <= pause(10 * DAY) <= LONGEST_PAUSE * (1 + SPREAD) + 1
+    assert pause(60, attempts=9) == pause(0, attempts=9)
+    assert pause(3600, until=NOW + 100) == 100
+    assert next_attempt(1, NOW, NOW, chance, 3600) is None
+
+
+WISHES = {
+    "seconds": ("120", 120),
+    "seconds in spaces": (" 120\t", 120),
+    "a date": ("Fri, 15 Jan 2027 08:01:00 GMT", 60),
+    "a date that is over": ("Fri, 15 Jan 2027 07:59:00 GMT", 0),
+    "nothing": ("", 0),
+    "no time at all": ("0", 0),
+    "less than nothing": ("-5", 0),
+    "a part of a second": ("1.5", 0),
+    "more digits than anybody means": ("9" * 5000, 0),
+    "digits of another script": ("١٢٠", 0),
+    "words": ("soon", 0),
+    "two of them": ("5, 6", 0),
+    "a date that there is not": ("Fri, 99 Jan 2027 08:01:00 GMT", 0),
+    "a month that there is not": ("Fri, 15 Foo 2027 08:01:00 GMT", 0),
+    "a date in another form": ("2027-01-15T08:01:00Z", 0),
+}
+
+
+@pytest.mark.parametrize(("said", "seconds"), WISHES.values(), ids=WISHES.keys())
+def test_what_a_receiver_says_of_when_to_come_back_is_read_strictly(said, seconds):
+    assert asked_pause(said, 1800000000) == seconds  # 2027-01-15T08:00:00Z
 
 
 def test_what_failed_together_does_not_come_back_together():

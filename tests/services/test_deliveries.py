@@ -14,7 +14,7 @@ from app.services.webhooks import WebhookDraft
 from app.store.sealing import Sealer
 from tokenserver.clock import DAY, HOUR
 from tokenserver.domain.restrictions import Restrictions
-from tokenserver.domain.webhook import RETRIED_FOR, SUSTAINED, DeliveryState
+from tokenserver.domain.webhook import RETRIED_FOR, SPREAD, SUSTAINED, DeliveryState
 
 OK, BROKEN, GONE = Outcome(204, None, 5), Outcome(500, "no", 5), Outcome(410, "no", 5)
 ALL_ROOM = Room(failing=False, parcels=100, of_one_webhook=100, of_one_organization=1000)
@@ -174,6 +174,32 @@ def test_it_is_tried_for_three_days_and_then_given_up_and_the_webhook_disabled(o
     office.credential("another")
     office.sort()
     assert len(office.log(webhook)) == 1, "what is disabled is told nothing more"
+
+
+@both
+def test_a_receiver_that_asks_for_a_pause_has_it_for_that_delivery_and_no_longer_than_six_hours(office):
+    webhook = office.listen()
+    office.credential("first")
+    office.sort()
+    office.send(replace(BROKEN, status=503, unverified_retry_after="600"))
+    office.workshop.clock.advance(599)
+    assert office.claim(failing=True) == []
+    office.workshop.clock.advance(600 * SPREAD + 2)
+    office.send(replace(BROKEN, status=429, unverified_retry_after=str(365 * DAY)), failing=True)
+    office.workshop.clock.advance(6 * HOUR - 1)
+    assert office.claim(failing=True) == []
+    office.workshop.clock.advance(6 * HOUR * SPREAD + 2)
+    assert len(office.send(OK, failing=True)) == 1
+    assert [view.delivery.state for view in office.log(webhook)] == [DeliveryState.DELIVERED]
+
+
+def test_a_pause_that_cannot_be_read_is_none(office):
+    office.listen()
+    office.credential()
+    office.sort()
+    office.send(replace(BROKEN, unverified_retry_after="9" * 4000))
+    office.workshop.clock.advance(7)
+    assert len(office.claim(failing=True)) == 1
 
 
 def test_one_success_within_three_days_keeps_a_webhook_going(office):

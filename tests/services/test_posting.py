@@ -82,6 +82,16 @@ def test_any_other_status_does_not(status):
     assert "status" in outcome.error
 
 
+def test_what_a_receiver_says_of_when_to_come_back_is_handed_on_and_not_shown():
+    with a_receiver(answering(503, "Retry-After: 120")) as receiver:
+        outcome = post(receiver.url)
+    assert outcome.unverified_retry_after == "120"
+    assert "120" not in repr(outcome)
+    assert "120" not in (outcome.error or "")
+    with a_receiver(answering(503)) as receiver:
+        assert post(receiver.url).unverified_retry_after == ""
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status):
     with a_receiver() as elsewhere, a_receiver(answering(status, f"Location: {elsewhere.url}")) as receiver:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from tokenserver.cli import narrowing
+from tokenserver.cli import narrowing, steps
 from tokenserver.cli.failures import Problem, usage
 from tokenserver.cli.fields import JSON_OPTION, body_of, flag_of
 from tokenserver.cli.finding import identified
@@ -107,9 +107,11 @@ def _update(resource: Resource) -> click.Command:
     def update(session: Session, identifier: str, if_version: int | None, **given: Any) -> None:
         query = _cascading(given)
         body = body_of(fields, given, creating=False)
-        if not body:
+        one_by_one = steps.steps_of(fields, given, body)
+        if not body and not one_by_one:
             raise usage("Nothing to change: say what, by options or by --json.")
         found = identified(session.admin, resource, identifier)
+        body |= steps.lists_after(one_by_one, found.document)
         consequence = narrowing.consequence(session.admin, resource.name, found.document, body)
         if consequence or query:
             session.confirm(consequence or _CASCADES, str(found.document.get(resource.title)))
@@ -121,7 +123,7 @@ def _update(resource: Resource) -> click.Command:
         session.screen.document(changed.document, essence=resource.id, first=(resource.id, resource.title, "status"))
 
     command = _command(update, f"Change {resource.one}: what is not said stays as it is.")
-    command.params += [*_options(fields, creating=False), JSON_OPTION]
+    command.params += [*_options(fields, creating=False), *steps.options_of(fields), JSON_OPTION]
     return _with_cascade(command) if resource.cascades else command
 
 

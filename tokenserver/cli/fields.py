@@ -31,7 +31,11 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A member of a body as an option. `empty`: a flag that takes away what is there, what it sends, and its help."""
+    """A member of a body as an option.
+
+    `empty`: flags that stand for a value, what each sends, and its help. `steps`: the word of `--add-…` and of
+    `--remove-…`, where one can be put into the list that is there or taken out of it; `key` tells its items apart.
+    """
 
     member: str
     help: str
@@ -39,7 +43,9 @@ class Field:
     metavar: str = "TEXT"
     read: Callable[[str], Any] = str
     many: bool = False
-    empty: tuple[str, Any, str] | None = None
+    empty: tuple[tuple[str, Any, str], ...] = ()
+    steps: str = ""
+    key: str = ""
     required: bool = False
     when: frozenset[str] = frozenset({"create", "update"})
 
@@ -48,16 +54,13 @@ class Field:
         return self.flag or "--" + self.member.replace("_", "-")
 
     def options(self, *, creating: bool) -> list[click.Parameter]:
-        """For click: the option, and the flag for nothing."""
+        """For click: the option, and the flags that stand for a value."""
         said = f"{self.help}{' May be repeated.' if self.many else ''}{' Required.' if self._needed(creating) else ''}"
         kind = Reading(self.metavar, self.read)
         made: list[click.Parameter] = [
             click.Option([self.option, self.member], type=kind, metavar=self.metavar, multiple=self.many, help=said)
         ]
-        if self.empty is not None:
-            flag, _, told = self.empty
-            made.append(click.Option([flag, _emptying(self)], is_flag=True, help=told))
-        return made
+        return [*made, *(click.Option([flag, _word_of(flag)], is_flag=True, help=told) for flag, _, told in self.empty)]
 
     def _needed(self, creating: bool) -> bool:  # noqa: FBT001  asked by `options` only
         return self.required and creating
@@ -89,12 +92,13 @@ def body_of(fields: Iterable[Field], given: dict[str, Any], *, creating: bool) -
     body = _document(given.pop("json_file", None))
     for field in fields:
         value = given.pop(field.member, None)
-        emptied = given.pop(_emptying(field), False)
+        emptied = [(flag, sent) for flag, sent, _ in field.empty if given.pop(_word_of(flag), False)]
         typed = value is not None and value != ()
-        if typed and emptied:
-            raise usage(f"{field.option} and {(field.empty or ('',))[0]} do not go together.")
-        if emptied and field.empty is not None:
-            body[field.member] = field.empty[1]
+        said = [*([field.option] if typed else []), *(flag for flag, _ in emptied)]
+        if len(said) > 1:
+            raise usage(f"{' and '.join(said)} do not go together.")
+        if emptied:
+            body[field.member] = emptied[0][1]
         elif typed:
             body[field.member] = list(value) if field.many else value
         elif creating and field.required and field.member not in body:
@@ -212,8 +216,8 @@ def _items(text: str) -> list[str]:
     return [item for item in (part.strip() for part in text.split(",")) if item]
 
 
-def _emptying(field: Field) -> str:
-    return f"no_{field.member}"
+def _word_of(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
 
 
 def _document(file: str | None) -> dict[str, Any]:

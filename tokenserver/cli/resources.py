@@ -56,7 +56,13 @@ CREDENTIAL = Resource(
         NAME,
         DESCRIPTION,
         Field(
-            "roles", "A role that its tokens carry.", "--role", "NAME", many=True, empty=("--no-roles", [], "No role.")
+            "roles",
+            "A role that its tokens carry.",
+            "--role",
+            "NAME",
+            many=True,
+            empty=(("--no-roles", [], "No role."),),
+            steps="role",
         ),
         Field(
             "grants",
@@ -65,7 +71,9 @@ CREDENTIAL = Resource(
             "GRANT",
             grant,
             many=True,
-            empty=("--no-grants", [], "No grant, so that no token is issued."),
+            empty=(("--no-grants", [], "No grant, so that no token is issued."),),
+            steps="grant",
+            key="audience",
         ),
         Field(
             "allowed_ips",
@@ -73,7 +81,7 @@ CREDENTIAL = Resource(
             metavar="ADDRESSES",
             read=addresses,
             many=True,
-            empty=("--from-anywhere", None, "From any address."),
+            empty=(("--from-anywhere", None, "From any address."),),
         ),
         Field("token_lifetime", "How long its tokens live: 900 or 15m.", metavar="DURATION", read=duration),
         Field(
@@ -81,19 +89,19 @@ CREDENTIAL = Resource(
             "When it ends for good: a date, a moment, or +90d. Not said: 12 months after it was made.",
             metavar="MOMENT",
             read=moment,
-            empty=("--never-expires", None, "It does not end by itself."),
+            empty=(("--never-expires", None, "It does not end by itself."),),
         ),
         Field(
             "project",
             "The name of the project it belongs to.",
             metavar="NAME",
-            empty=("--no-project", None, "Of no project."),
+            empty=(("--no-project", None, "Of no project."),),
         ),
         Field(
             "environment",
             "A label such as production.",
             metavar="LABEL",
-            empty=("--no-environment", None, "Without a label."),
+            empty=(("--no-environment", None, "Without a label."),),
         ),
         Field("owner", "The ID of the operator whose personal credential it is.", metavar="ID", when=ON_CREATION),
         Field(
@@ -102,7 +110,7 @@ CREDENTIAL = Resource(
             "--rotate-every",
             "EVERY[,GRACE[,extend|withdraw]]",
             schedule,
-            empty=("--rotate-never", None, "Rotated by hand only."),
+            empty=(("--rotate-never", None, "Rotated by hand only."),),
         ),
     ),
     filters=(*SELECTION, ORDER),
@@ -161,7 +169,7 @@ SCOPES = Field(
     "SCOPE",
     scope,
     many=True,
-    empty=("--no-scopes", [], "No scope."),
+    empty=(("--no-scopes", [], "No scope."),),
 )
 
 API = Resource(

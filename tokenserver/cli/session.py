@@ -51,6 +51,11 @@ class Session:
 
         return AdminApi(self.connection, send, stream, self.organization)
 
+    def refuse_organization(self, because: str) -> None:
+        """For what asks nothing of the admin API: an organization that is named and not meant would mislead."""
+        if self.organization is not None:
+            raise usage(f"--organization has no meaning here: {because}.")
+
     def confirm(self, consequence: str, typed: str) -> None:
         """Go on only if a person types the name of what ends, or `--yes` was said."""
         if self.yes:

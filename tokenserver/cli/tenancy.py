@@ -27,14 +27,14 @@ ORGANIZATION = Resource(
             "How many credentials that have not ended it may have.",
             metavar="NUMBER",
             read=whole_number,
-            empty=("--no-quota", None, "Any number."),
+            empty=(("--no-quota", None, "Any number."),),
         ),
         Field(
             "longest_expiry_days",
             "How many days ahead a new credential's expiry may lie.",
             metavar="DAYS",
             read=whole_number,
-            empty=("--any-expiry", None, "Any time, and never."),
+            empty=(("--any-expiry", None, "Any time, and never."),),
         ),
         Field("names_are_fixed", "Whether credentials keep their names for ever.", metavar="yes|no", read=yes_or_no),
     ),
@@ -99,7 +99,8 @@ OPERATOR = Resource(
             "--may-hold-role",
             "NAME",
             many=True,
-            empty=("--may-hold-all-roles", None, "Any role."),
+            empty=(("--may-hold-all-roles", None, "Any role."), ("--may-hold-no-roles", [], "No role.")),
+            steps="role",
         ),
         Field(
             "grants",
@@ -108,7 +109,12 @@ OPERATOR = Resource(
             "GRANT",
             grant,
             many=True,
-            empty=("--may-hold-all-grants", None, "Any scope at any API."),
+            empty=(
+                ("--may-hold-all-grants", None, "Any scope at any API."),
+                ("--may-hold-no-grants", [], "No scope at any API, but for what their operator role allows here."),
+            ),
+            steps="grant",
+            key="audience",
         ),
         Field("platform_admin", "Whether to manage every organization, too.", metavar="yes|no", read=yes_or_no),
     ),
@@ -132,7 +138,9 @@ WEBHOOK = Resource(
     ),
     fields=(
         Field("url", "Where events are posted to: an https address.", metavar="URL", required=True),
-        Field("events", "secret.rotated, credential.* or *.", "--event", "EVENT", many=True, required=True),
+        Field(
+            "events", "secret.rotated, credential.* or *.", "--event", "EVENT", many=True, required=True, steps="event"
+        ),
         DESCRIPTION,
         Field(
             "enabled",

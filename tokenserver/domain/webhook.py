@@ -6,8 +6,10 @@ a subject (`credential.*`), or to everything (`*`).
 
 What is owed to a webhook is a *delivery*. It is tried at once and then ever more seldom, for three days: at least once,
 and never in a promised order. Pauses grow fourfold from five seconds to six hours and are spread by a fifth to either
-side, so that what failed together does not come back together. The last attempt is made when the three days are over.
-A webhook that has failed all that time without one success is disabled, and its owner told.
+side, so that what failed together does not come back together. A receiver may ask for a longer pause (`Retry-After`),
+up to the longest of ours; for a shorter one it asks in vain, since it would set our pace for three days. The last
+attempt is made when the three days are over. A webhook that has failed all that time without one success is disabled,
+and its owner told.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from tokenserver.clock import DAY, HOUR, rfc3339
@@ -40,6 +43,8 @@ NOTICES = (
     "credential.rotation_unclaimed",
     "credential.secret_leaked",
 )
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT", re.ASCII)
 _SUBSCRIPTION = re.compile(r"\*|[a-z_]{1,40}\.(?:\*|[a-z_]{1,40})")
 _UNTOLD = {event for event in Event if event.value.endswith((":refused", ":limited"))} | {Event.TOKEN_ISSUED}
 """What strangers can bring about at will, and what happens a thousand times a second."""
@@ -99,16 +104,31 @@ def matches(subscriptions: Iterable[str], type_: str) -> bool:
     return not wanted.isdisjoint(subscriptions)
 
 
-def next_attempt(attempts: int, now: float, until: int, chance: float) -> int | None:
+def next_attempt(attempts: int, now: float, until: int, chance: float, asked: float = 0) -> int | None:
     """When to try again after `attempts` that failed; None when it has been tried for long enough.
 
-    `until` is when the last attempt is made; `chance`, from 0 to 1, spreads.
+    `until` is when the last attempt is made; `chance`, from 0 to 1, spreads; `asked` is the pause that the receiver
+    asked for, which is spread upwards only.
     """
     if now >= until:
         return None
     pause = min(SHORTEST_PAUSE * 4 ** min(attempts - 1, 10), LONGEST_PAUSE)
-    spread = pause * (1 - SPREAD + 2 * SPREAD * chance)
-    return min(int(now + spread) + 1, until)
+    ours = pause * (1 - SPREAD + 2 * SPREAD * chance)
+    theirs = min(asked, LONGEST_PAUSE) * (1 + SPREAD * chance)
+    return min(int(now + max(ours, theirs)) + 1, until)
+
+
+def asked_pause(unverified_retry_after: str, now: float) -> float:
+    """How many seconds a receiver asks for (RFC 9110 §10.2.3); 0 where it asks for nothing that can be read."""
+    text = unverified_retry_after.strip(" \t")
+    if _SECONDS.fullmatch(text):
+        return int(text)
+    if _HTTP_DATE.fullmatch(text) is None:
+        return 0
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - now, 0)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def is_sustained(failing_since: int, now: float) -> bool:

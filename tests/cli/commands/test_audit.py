@@ -78,3 +78,20 @@ def test_a_refusal_is_no_export(at_the_stub, stub):
     )
     assert "lacks a scope" in at_the_stub.refused(3, "audit", "export")
     assert "Invalid value" in at_the_stub.refused(2, "audit", "list", "--since", "soon")
+    assert "'success', 'refused'" in at_the_stub.refused(2, "audit", "list", "--outcome", "done")
+
+
+def test_the_help_of_an_export_says_what_checks_the_whole_log(terminal, world, tmp_path):
+    other = terminal.json("organization", "create", "--name", "Another")["id"]
+    terminal.ok("role", "create", "--name", "elsewhere", "--organization", other)
+    terminal.ok("role", "create", "--name", "here_again")
+    exported = tmp_path / "of-the-organization.jsonl"
+    exported.write_text(terminal.ok("audit", "export"))
+    assert world.shell("audit", "verify", str(exported), check=False).returncode == 1  # the other's line is not there
+    (tmp_path / "whole.jsonl").write_text(world.shell("audit", "export").stdout)
+    (tmp_path / "keys.json").write_text(world.shell("audit", "jwks").stdout)
+    keys = ("--jwks", str(tmp_path / "keys.json"))
+    assert "is whole" in world.shell("audit", "verify", str(tmp_path / "whole.jsonl"), *keys).stdout
+    told = " ".join(terminal.ok("audit", "export", "--help").split())
+    for command in ("`python -m app audit export > FILE`", "`python -m app audit verify FILE --jwks JWKS`"):
+        assert command in told

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tests.support.world import AUDIENCE
+
 
 def test_an_organization_is_changed_suspended_and_resumed_with_all_its_tokens(terminal, world):
-    (first,) = terminal.json("organization", "list")["items"]
+    first, *_ = terminal.json("organization", "list")["items"]
     changed = terminal.json("organization", "update", first["id"], "--credential-quota", "5000", "--any-expiry")
     assert (changed["credential_quota"], changed["longest_expiry_days"]) == (5000, None)
     made = terminal.json("organization", "create", "--name", "Acme", "--names-are-fixed", "yes")
@@ -36,11 +38,47 @@ def test_an_operator_is_known_by_the_address(terminal):
     typed = ("--email", "a@example.com", "--name", "Ann", "--role", "member", "--may-hold-role", "reader")
     made = terminal.json("operator", "create", *typed)
     assert (made["roles"], made["grants"], made["platform_admin"]) == (["reader"], None, False)
-    changed = terminal.json("operator", "update", "a@example.com", "--role", "auditor", "--may-hold-all-roles")
+    changed = terminal.json("operator", "update", "a@example.com", "--role", "auditor", "--may-hold-all-roles", "-y")
     assert (changed["id"], changed["role"], changed["roles"]) == (made["id"], "auditor", None)
     assert "--email" in terminal.refused(2, "operator", "create", "--email", "nobody", "--role", "member")
     terminal.ok("operator", "delete", "a@example.com", "--yes")
     terminal.refused(4, "operator", "show", "a@example.com")
+
+
+def test_what_an_operators_credentials_may_hold_is_changed_one_by_one_and_may_be_nothing(terminal):
+    bounds = ("--may-hold-role", "reader", "--may-hold-grant", f"{AUDIENCE}=reports:read")
+    terminal.ok("operator", "create", "--email", "bounded@example.com", "--role", "member", *bounds)
+
+    def update(*typed):
+        told = terminal.json("operator", "update", "bounded@example.com", *typed)
+        return told["roles"], told["grants"]
+
+    reads = {"audience": AUDIENCE, "access": "custom", "scopes": ["reports:read"]}
+    everything = {"audience": AUDIENCE, "access": "all_read_write", "scopes": []}
+    assert update("--add-role", "cloud_admin") == (["cloud_admin", "reader"], [reads])
+    assert update("--remove-role", "reader", "--yes") == (["cloud_admin"], [reads])
+    assert update("--add-grant", f"{AUDIENCE}=all_read_write") == (["cloud_admin"], [everything])
+    assert update("--remove-grant", AUDIENCE, "--yes") == (["cloud_admin"], [])
+    assert update("--may-hold-no-roles", "--yes") == ([], [])
+    assert update("--may-hold-all-roles", "--may-hold-all-grants") == (None, None)
+    assert update("--may-hold-no-roles", "--may-hold-no-grants", "-y") == ([], [])
+    none = ("--may-hold-no-roles", "--may-hold-no-grants")
+    made = terminal.json("operator", "create", "--email", "unbound@example.com", "--role", "member", *none)
+    assert (made["roles"], made["grants"]) == ([], [])
+
+
+def test_what_an_operator_loses_is_asked_about_and_what_is_added_is_not(terminal):
+    ann = ("operator", "update", "asked@example.com")
+    terminal.ok("operator", "create", "--email", "asked@example.com", "--role", "admin")
+    losses = ("--role auditor", "--may-hold-role reader", "--may-hold-no-grants", "--may-hold-no-roles")
+    for loss in losses:
+        assert "every token of their personal credentials" in terminal.refused(2, *ann, *loss.split())
+    terminal.ok(*ann, "--name", "Ann", "--role", "owner")
+    terminal.ok(*ann, "--may-hold-no-grants", "--yes")
+    terminal.ok(*ann, "--add-grant", f"{AUDIENCE}=all_read")
+    terminal.ok(*ann, "--add-grant", f"{AUDIENCE}=all_read_write")
+    terminal.refused(2, *ann, "--add-grant", f"{AUDIENCE}=reports:read")
+    terminal.refused(2, *ann, "--remove-grant", AUDIENCE)
 
 
 def test_deliveries_are_listed_and_sent_once_more(at_the_stub, stub):

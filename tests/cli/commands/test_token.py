@@ -37,6 +37,21 @@ def test_a_token_comes_alone_so_that_a_script_can_take_it(an_app, world):
     assert (an_app.home / "token").read_text().count(".") == 2
 
 
+NO_ORGANIZATION = {
+    "a token": ("token", "get"),
+    "a look at a token": ("token", "inspect", "x"),
+    "a claim": ("credential", "claim"),
+    "a profile": ("login", "--url", "http://127.0.0.1:1", "--client-id", "x"),
+}
+
+
+@pytest.mark.parametrize("typed", NO_ORGANIZATION.values(), ids=NO_ORGANIZATION.keys())
+def test_an_organization_is_refused_where_it_would_mislead(at_the_stub, stub, typed):
+    for whole in ((*typed, "--organization", "org_1"), ("--organization", "org_1", *typed)):
+        assert "--organization has no meaning here" in at_the_stub.refused(2, *whole)
+    assert stub.asked == []
+
+
 def test_what_is_not_granted_is_refused_in_words(an_app):
     assert "scope" in an_app.refused(2, "token", "get", "--scope", "nope")
     assert "no grant there" in an_app.refused(2, "token", "get", "--resource", "https://other.example.com")

@@ -13,6 +13,7 @@ from tokenserver.cli.fields import Reading, moment
 from tokenserver.cli.resource import Resource
 from tokenserver.cli.screen import Column, clean
 from tokenserver.cli.session import Session, shared_options
+from tokenserver.domain.audit import OUTCOMES
 
 _PATH = "/v1/audit-events"
 _EVENTS = Resource(
@@ -34,12 +35,12 @@ _EVENTS = Resource(
 _MOMENT = Reading("MOMENT", moment)
 _FILTERS = (
     click.option("--credential", metavar="CLIENT_ID", help="About this credential."),
-    click.option("--actor", help="Done by this credential or operator."),
-    click.option("--action", help="Such as credential:revoked or token:refused."),
-    click.option("--outcome", help="Such as done or refused."),
+    click.option("--actor", help="Done by: credential: and a client ID, shell, clock or stranger."),
+    click.option("--action", help="Such as credential:revoked or token:refused, or credential:* for all of a subject."),
+    click.option("--outcome", type=click.Choice(OUTCOMES), help="How it ended."),
     click.option("--since", type=_MOMENT, metavar="MOMENT", help="From then on: a date, or a moment."),
     click.option("--until", type=_MOMENT, metavar="MOMENT", help="Until then."),
-    click.option("--address", help="From this address."),
+    click.option("--address", help="From this address, or from within this network."),
 )
 
 
@@ -68,7 +69,11 @@ def list_(session: Session, limit: int, *, everything: bool, **wanted: Any) -> N
 @_filtered
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 def export(session: Session, form: str, **wanted: Any) -> None:
-    """Every line as JSON or CSV, byte by byte as the server sent it: `python -m app audit verify FILE` checks it."""
+    """Every line of the organization as JSON or CSV, byte by byte as the server sent it.
+
+    For reading and searching. What proves that nothing is missing is the whole log, of all organizations: on the
+    server, `python -m app audit export > FILE`, and anywhere `python -m app audit verify FILE --jwks JWKS`.
+    """
     watched = sys.stdout.isatty()
     for piece in session.admin.export(f"{_PATH}/export", {**wanted, "format": form}):
         if watched:

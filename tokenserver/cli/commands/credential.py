@@ -34,6 +34,7 @@ def claim(session: Session, claim_url: str | None, secret_file: Path | None, *, 
     """
     from tokenserver.cli.transport import send  # noqa: PLC0415  TLS takes a while to load
 
+    session.refuse_organization("a credential claims its own secret")
     connection = session.connection
     claim_url = connection.url + _CLAIM_PATH if claim_url is None else claim_url
     if _origin(claim_url) != _origin(connection.url):

@@ -48,6 +48,7 @@ def login(
     What is not said is taken from the environment (TOKENSERVER_URL and so on), or asked for. The secret is never an
     argument: it is asked for without showing it, read from standard input (--secret-file -), or left in its file.
     """
+    session.refuse_organization("a profile is one credential: say it at each command")
     allow_http = allow_http or allows_http(os.environ)
     url = checked_url(url or value_of(os.environ, "URL") or _asked("URL of the server"), allow_http=allow_http)
     client_id = client_id or value_of(os.environ, "CLIENT_ID") or _asked("Client ID")

@@ -42,6 +42,7 @@ def get(
 
     With --output json, all that the token endpoint said.
     """
+    session.refuse_organization("a token is of the organization of its credential")
     form = {"scope": " ".join(scopes)} if scopes else {}
     if resource is not None:
         form["resource"] = resource
@@ -84,6 +85,7 @@ def inspect(
 
     `-` reads the token from standard input, which keeps it out of the shell's history. It is never shown.
     """
+    session.refuse_organization("a token says by itself whose it is")
     unverified_token = _typed(token)
     if address is not None:
         _check_address(address)
