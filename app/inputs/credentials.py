@@ -7,7 +7,7 @@ from typing import Any
 
 from app.inputs.bodies import CredentialChange, CredentialCreation
 from app.inputs.fields import a_year_after
-from app.services.credentials import Draft
+from app.services.terms import Draft
 from tokenserver.domain.credential import Credential
 from tokenserver.domain.restrictions import Restrictions
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.services.audit import Caller
-from app.services.credentials import Credentials, NewSecret, refuse_escalation, save_changes
+from app.services.credentials import Credentials, NewSecret
 from app.services.feed import Feed
+from app.services.saving import save_changes
 from app.services.standing import changing
+from app.services.terms import refuse_escalation
 from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event

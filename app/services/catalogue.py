@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from app.services.audit import Caller
-from app.services.credentials import refuse_escalation, save_changes
 from app.services.feed import Feed
 from app.services.ids import new_id
+from app.services.saving import save_changes
 from app.services.standing import changing
+from app.services.terms import refuse_escalation
 from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.services.audit import STRANGER, Caller, Folding
-from app.services.credentials import save_changes
 from app.services.rotations import purpose_of
+from app.services.saving import save_changes
 from app.store import Store, Transaction
 from app.store.rotations import Provable
 from app.store.sealing import CannotUnseal, Sealer

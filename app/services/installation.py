@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, replace
 
 from app.services.audit import Caller
 from app.services.catalogue import CatalogueService
-from app.services.credentials import Credentials, Draft
+from app.services.credentials import Credentials
 from app.services.ids import new_id
 from app.services.invitations import Invitations
 from app.services.keys import SigningKeys
+from app.services.terms import Draft
 from app.settings import InvalidSettings
 from app.store import Store, Transaction
 from app.store.high_water import HighWater

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from app.services.audit import STRANGER, Caller
-from app.services.credentials import save_changes
 from app.services.feed import Feed
+from app.services.saving import save_changes
 from app.store import Store, Transaction
 from app.store.credentials import Holder
 from tokenserver.clock import Clock

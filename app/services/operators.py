@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 from app.services.audit import Caller
-from app.services.credentials import save_changes
 from app.services.feed import Feed
 from app.services.ids import new_id
+from app.services.saving import save_changes
 from app.services.standing import changing
 from app.store import Store, Transaction
 from tokenserver.clock import Clock

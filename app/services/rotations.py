@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.services.audit import Caller
-from app.services.credentials import save_changes
 from app.services.feed import Feed
 from app.services.ids import new_id
 from app.services.pace import Pace
+from app.services.saving import save_changes
 from app.settings import Settings
 from app.store import Store, Transaction
 from app.store.outbox import Owed

@@ -9,7 +9,7 @@ import pytest
 
 from app.services.audit import Caller
 from app.services.catalogue import ApiDraft, RoleDraft
-from app.services.credentials import Draft
+from app.services.terms import Draft
 from app.services.webhooks import WebhookDraft
 from tests.support.contract import REPORTS
 from tests.support.server import ALL_SCOPES, serving

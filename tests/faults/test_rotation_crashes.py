@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from app.services.credentials import Draft, NewSecret
+from app.services.credentials import NewSecret
+from app.services.terms import Draft
 from tests.support.postgres import a_database
 from tests.support.receivers import Receiver, a_receiver
 from tests.support.rotations import SCHEDULE

@@ -18,9 +18,9 @@ from app.jobs.webhooks import (
     WebhookJobs,
 )
 from app.services.clockwork import Clockwork
-from app.services.credentials import Draft
 from app.services.deliveries import Deliveries
 from app.services.posting import Outcome, Poster
+from app.services.terms import Draft
 from app.services.webhooks import WebhookDraft, Webhooks
 from app.store.database import StoreUnavailable
 from app.store.sealing import Sealer, key_encryption_key

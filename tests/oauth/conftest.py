@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 import pytest
 
 from app.services.catalogue import ApiDraft, RoleDraft
-from app.services.credentials import Draft, NewSecret
+from app.services.credentials import NewSecret
+from app.services.terms import Draft
 from tests.support.names import a_name
 from tests.support.server import Server, serving
 from tests.support.workshop import REPORTS, SCOPES

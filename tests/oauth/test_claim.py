@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.services.credentials import Draft, NewSecret
+from app.services.credentials import NewSecret
+from app.services.terms import Draft
 from tests.oauth.conftest import Door, basic
 from tests.support.names import a_name
 from tests.support.rotations import SCHEDULE

@@ -8,7 +8,7 @@ import pytest
 
 from app.services.audit import Caller
 from app.services.catalogue import RoleDraft
-from app.services.credentials import Draft
+from app.services.terms import Draft
 from tests.support.workshop import NOW, REPORTS, allowed, at_once, failed, many_ranges, succeeded
 from tokenserver.domain.credential import HasEnded, IsDisabled, SecretState
 from tokenserver.domain.generation import NoRotation, RotationOpen

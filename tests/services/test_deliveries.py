@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.services.credentials import Draft
 from app.services.deliveries import CLAIM_SECONDS, KEPT_FOR, LARGEST_BODY, Deliveries, Done, Room
 from app.services.posting import Outcome
+from app.services.terms import Draft
 from app.services.webhooks import WebhookDraft
 from app.store.sealing import Sealer
 from tokenserver.clock import DAY, HOUR

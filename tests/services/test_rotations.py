@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.services.credentials import Draft
 from app.services.rotations import Rotations
+from app.services.terms import Draft
 from tests.support.rotations import (
     GRACE,
     SCHEDULE,

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select
 
 from app.services.claiming import Claim, Claimed
-from app.services.credentials import Draft, NewSecret
+from app.services.credentials import NewSecret
+from app.services.terms import Draft
 from app.store.models import OutboxRow
 from tests.support.names import a_name
 from tests.support.workshop import PEER, REPORTS, Workshop

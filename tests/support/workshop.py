@@ -26,9 +26,10 @@ from app import create_services
 from app.services import Services
 from app.services.audit import Caller
 from app.services.catalogue import ApiDraft, RoleDraft
-from app.services.credentials import Draft, NewSecret
+from app.services.credentials import NewSecret
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
 from app.services.limits import Limits
+from app.services.terms import Draft
 from app.settings import Settings, load
 from tests.support.names import a_name
 from tests.support.postgres import the_server
