@@ -36,7 +36,7 @@ def test_a_restored_database_is_not_served_until_an_operator_accepts_it(tmp_path
         node.stop()
         restore(world)
 
-        refused = world.shell("serve", check=False)
+        refused = world.process("serve")
         assert refused.returncode == 1
         assert "accept-restore" in refused.stderr
 

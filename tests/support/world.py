@@ -16,6 +16,8 @@ from typing import Any
 
 import requests
 
+from tests.support.shell import in_this_process
+
 ROOT = Path(__file__).resolve().parents[2]
 AUDIENCE = "https://api.example.com"
 PATIENCE = 40.0
@@ -123,7 +125,14 @@ class World:
             process.stop()
 
     def shell(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+        """`python -m app …` beside the nodes."""
+        done = in_this_process(command, self.environment)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def process(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """The same in a process of its own, for what may not come back."""
+        return subprocess.run(
             [sys.executable, "-m", "app", *command],
             env=self.environment,
             capture_output=True,
@@ -131,8 +140,6 @@ class World:
             timeout=60,
             check=False,
         )
-        assert not check or done.returncode == 0, done.stderr
-        return done
 
     def audit_lines(self) -> list[dict[str, Any]]:
         """Without the stubs and checkpoints between them."""
