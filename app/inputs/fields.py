@@ -39,6 +39,8 @@ FAULTS = "faults"
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _REFUSED_KINDS = {"Cc", "Cs", "Zl", "Zp"}
 _TURNS_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0") | frozenset(map(chr, range(0xFE00, 0xFE10)))
+"""Letters, marks and symbols, says Unicode, that show nothing by themselves."""
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _END_OF_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that RFC 3339 can write
@@ -56,7 +58,7 @@ def plain(text: str, least: int, most: int) -> str:
         raise refused(f"Must have at most {most} characters.")
     if any(unicodedata.category(c) in _REFUSED_KINDS or c in _TURNS_DIRECTION for c in tidy):
         raise refused("Must not hold control characters, line breaks, or characters that turn the direction of text.")
-    if least and not any(unicodedata.category(c)[0] in "LMNPS" for c in tidy):
+    if least and not any(unicodedata.category(c)[0] in "LMNPS" and c not in _BLANK for c in tidy):
         raise refused("Must not be blank.")
     return tidy
 

@@ -135,6 +135,8 @@ SAME_NAMES = {
     "at full width": ("export 1", "\uff45xport \uff11"),
     "with more space between": ("nightly export", "nightly  export"),
     "a ligature and its letters": ("ﬁle", "file"),
+    "with something between that nobody sees": ("nightly", "night\u200b\u00adly\ufeff"),
+    "an emoji and its plain form": ("nightly ❤\ufe0f", "nightly ❤"),
 }
 
 

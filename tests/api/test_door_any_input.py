@@ -147,6 +147,7 @@ def test_any_json_is_taken_or_refused_in_our_words(refusing, fill, method, path,
     assert answer.status_code < 500
     if answer.status_code >= 400:
         assert not echoes(answer, texts_in(value))
+        assert '"Is not valid."' not in answer.text, "it says what would be"
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)

@@ -142,6 +142,26 @@ def test_a_flood_of_faults_is_cut_and_counted(refusing):
     }
 
 
+WORDS = {
+    "a choice": (
+        "/v1/operators",
+        {"email": "a@example.com", "role": "boss"},
+        "/role",
+        "Must be one of: 'owner', 'admin'",
+    ),
+    "an empty list": ("/v1/bulk/credentials", {"action": "revoke", "client_ids": []}, "/client_ids", "at least 1"),
+    "an empty text": ("/v1/webhooks", {"url": "", "events": ["*"]}, "/url", "Must not be empty."),
+    "a long text": ("/v1/webhooks", {"url": "https://" + "x" * 9000, "events": ["*"]}, "/url", "at most 2000"),
+    "a part of a number": ("/v1/credentials", {"name": "x", "token_lifetime": 60.5}, "/token_lifetime", "whole number"),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "pointer", "told"), WORDS.values(), ids=WORDS.keys())
+def test_a_fault_says_what_would_be_right(refusing, path, body, pointer, told):
+    faults = {one["pointer"]: one["detail"] for one in refusing.problem(422, "POST", path, body)["errors"]}
+    assert told in faults[pointer]
+
+
 def test_a_flood_of_items_is_one_fault(refusing):
     body = {"name": "x", "roles": [1] * 100_000}
     assert refusing.pointers("POST", "/v1/credentials", body) == ["/roles"]

@@ -56,8 +56,12 @@ class IsDisabled(Conflict):
 
 
 def name_key(name: str) -> str:
-    """A name as it is compared: without regard to case, width and the spelling of characters (Unicode's NFKC)."""
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+    """A name as it is compared: without regard to case, width and the spelling of characters (Unicode's NFKC), and
+    without what nobody sees (format characters, such as the joiners of emoji, and variation selectors).
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = "".join(c for c in folded if unicodedata.category(c) != "Cf" and not "\ufe00" <= c <= "\ufe0f")
+    return " ".join(seen.split())
 
 
 @dataclass(frozen=True, slots=True)
