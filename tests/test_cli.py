@@ -15,15 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from flask import Flask
 
-from app import create_runner, create_services
-from app.cli import command_line
-from app.services import Services
-from app.settings import Settings
+from tests.support.shell import in_this_process
 from tests.support.world import ROOT
 from tokenserver.tokens.keys import new_signing_key
 
@@ -63,20 +58,8 @@ class Within(Shell):
     """The same commands in this process: for tables of cases, since starting one takes a second."""
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        made: list[Services] = []
-
-        def connect(settings: Settings) -> Services:
-            made.append(create_services(Flask("tokenserver"), settings))
-            return made[-1]
-
-        none = {name: None for name in os.environ if name.startswith("TOKENSERVER_")}
         with contextlib.chdir(self.home):
-            done = CliRunner().invoke(command_line(connect, create_runner), command, env={**none, **environment})
-        for services in made:
-            services.store.engine.dispose()
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
+            return in_this_process(command, environment)
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +126,8 @@ def test_what_it_leaves_is_readable_by_its_owner_only(shell):
     }
 
 
-def test_migrate_says_whether_there_was_anything_to_do(fresh, within):
-    assert "brought up to date" in fresh.ok("migrate")
+def test_migrate_says_whether_there_was_anything_to_do(within):
+    assert "brought up to date" in within.ok("migrate")
     assert within.ok("migrate") == "The schema is up to date.\n"
 
 
@@ -162,7 +145,7 @@ def test_commands_that_run_at_the_same_time_set_up_one_installation(fresh):
 def test_keys_are_listed_rotated_and_revoked(fresh, within):
     within.ok("bootstrap", "--json")
     (first,) = within.ok("keys", "list").splitlines()
-    second = fresh.ok("keys", "rotate").strip()
+    second = within.ok("keys", "rotate").strip()
     listed = within.ok("keys", "list").splitlines()
     assert [line.split()[0] for line in listed] == [first.split()[0], second]
     assert fresh.ok("keys", "revoke", second) == ""
@@ -177,12 +160,13 @@ def pem(key, password=None):
 
 
 def test_a_key_of_ones_own_is_imported_once(shell, tmp_path):
+    within = Within(shell.home)
     own = new_signing_key("RS256")
     (tmp_path / "own.pem").write_bytes(pem(own.private))
     command = ("keys", "import", "--pem", str(tmp_path / "own.pem"))
-    assert shell.ok(*command).strip() == own.kid
-    assert f"{own.kid} RS256" in Within(shell.home).ok("keys", "list")
-    assert "already" in Within(shell.home).refused(1, *command)
+    assert within.ok(*command).strip() == own.kid
+    assert f"{own.kid} RS256" in within.ok("keys", "list")
+    assert "already" in within.refused(1, *command)
 
 
 UNFIT = {
@@ -263,9 +247,9 @@ def test_a_row_that_was_edited_in_the_database_exits_with_1(fresh, within):
     assert fresh.refused(1, "audit", "verify") == "line 2: the text does not match its hash: it was edited\n"
 
 
-def test_a_checkpoint_is_printed_kept_listed_and_exported(fresh, within):
+def test_a_checkpoint_is_printed_kept_listed_and_exported(within):
     within.ok("bootstrap", "--json")
-    made = fresh.ok("audit", "checkpoint")
+    made = within.ok("audit", "checkpoint")
     assert made.count(".") == 2
     assert within.ok("audit", "checkpoint") == made, "nothing has moved"
     within.ok("keys", "rotate")
@@ -405,5 +389,5 @@ def test_without_a_server_nobody_does_the_work_of_the_clock(within):
     assert "No process does them." in within.ok("jobs", "list")
 
 
-def test_the_work_of_the_clock_needs_an_installation(fresh):
-    assert "no installation here" in fresh.refused(2, "jobs", "run")
+def test_the_work_of_the_clock_needs_an_installation(within):
+    assert "no installation here" in within.refused(2, "jobs", "run")

@@ -110,7 +110,7 @@ def test_a_key_is_active_expires_soon_has_expired_or_was_revoked(tenant, wsgi_ap
     active = tenant.admin.create("credential", name="active", grants=[READ], expires_at=moment(40 * 86400))
     soon = tenant.admin.create("credential", name="soon", grants=[READ], expires_at=moment(29 * 86400))
     revoked = tenant.admin.create("credential", name="revoked", grants=[READ])
-    ending = tenant.admin.create("credential", name="ending", grants=[READ], expires_at=moment(6))
+    ending = tenant.admin.create("credential", name="ending", grants=[READ], expires_at=moment(4))
     token = tenant.token(ending)
     tenant.admin.act("credential", revoked["client_id"], "revoke")
     eventually(lambda: not tenant.works(ending), "it has expired")
@@ -130,7 +130,7 @@ def test_a_key_is_active_expires_soon_has_expired_or_was_revoked(tenant, wsgi_ap
 
 @pytest.mark.parametrize("status", ["expired", "revoked"])
 def test_what_has_ended_never_becomes_active_again(tenant, status):
-    ends = moment(5) if status == "expired" else None
+    ends = moment(2) if status == "expired" else None
     made = tenant.admin.create("credential", name="ending", grants=[READ], expires_at=ends)
     own = made["client_id"]
     if status == "revoked":

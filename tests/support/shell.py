@@ -27,10 +27,10 @@ def in_this_process(command: tuple[str, ...], environment: Mapping[str, str]) ->
         opened.append(create_services(Flask("tokenserver"), settings))
         return opened[-1]
 
-    alone = {**dict.fromkeys(os.environ), **environment}
+    none = {name: None for name in os.environ if name.startswith("TOKENSERVER_")}
     umask = os.umask(0o077)
     try:
-        done = CliRunner().invoke(command_line(connect, create_runner), command, env=alone)
+        done = CliRunner().invoke(command_line(connect, create_runner), command, env={**none, **environment})
     finally:
         os.umask(umask)
         for services in opened:
