@@ -90,9 +90,10 @@ def test_bootstrap_prints_one_json_object_and_a_second_call_makes_nothing_new(fr
     assert set(first) == {"organization_id", "operator_email", "setup_url", "client_id", "client_secret"}
     assert first["operator_email"] == "me@example.com"
     assert first["client_secret"].startswith("tss_")
+    assert first["setup_url"].startswith("http://127.0.0.1:8000/console/")
     assert stat.S_IMODE((fresh.home / "var" / "tokenserver.db").stat().st_mode) == 0o600
     second = json.loads(within.ok("bootstrap", "--json"))
-    assert second == {**first, "client_secret": None}
+    assert second == {**first, "client_secret": None, "setup_url": None}
     third = json.loads(within.ok("bootstrap", "--json", "--again"))
     assert third["client_secret"] not in {None, first["client_secret"]}
     assert third["client_id"] != first["client_id"]

@@ -114,7 +114,7 @@ def test_it_is_tried_ever_more_seldom_for_three_days_and_the_last_time_at_their_
 @pytest.mark.parametrize("chance", [0, 0.5, 1])
 def test_a_receiver_may_ask_for_a_longer_pause_within_bounds_and_never_for_a_shorter_one(chance):
     def pause(asked, attempts=1, until=NOW + RETRIED_FOR):
-        return next_attempt(attempts, NOW, until, chance, asked) - NOW
+        return (next_attempt(attempts, NOW, until, chance, asked) or 0) - NOW
 
     ours = pause(0)
     assert pause(1) == ours
