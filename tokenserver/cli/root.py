@@ -33,6 +33,7 @@ _COMMANDS = {
     "project": ("tokenserver.cli.commands.tenants", "project", "Projects: parts of an organization."),
     "operator": ("tokenserver.cli.commands.tenants", "operator", "Operators: the people who manage."),
     "webhook": ("tokenserver.cli.commands.tenants", "webhook", "Webhooks: where events are told."),
+    "leaked": ("tokenserver.cli.commands.leaked", "leaked", "End a secret that was found where it should not be."),
     "completion": ("tokenserver.cli.commands.completion", "completion", "Shell completion: bash, zsh or fish."),
 }
 
