@@ -70,6 +70,22 @@ def test_a_credential_that_may_only_read_is_told_what_it_lacks(terminal):
     assert "lacks a scope" in terminal.refused(3, "role", "create", "--name", "x")
 
 
+def test_where_the_server_gives_its_reason_nothing_is_guessed(terminal, world):
+    made = terminal.json("operator", "create", "--email", "told@example.com", "--role", "member", "--may-hold-no-roles")
+    own = ("credential", "create", "--name", "told", "--owner", made["id"])
+    told = terminal.refused(3, *own, "--role", "reader")
+    assert "that its owner does not hold" in told
+    assert "urn:tokenserver:admin" not in told
+    gone = world.credential()
+    world.manage("POST", f"/v1/credentials/{gone['client_id']}/revoke", {"reason": ""})
+    terminal.environment.update(
+        TOKENSERVER_CLIENT_ID=gone["client_id"], TOKENSERVER_CLIENT_SECRET=gone["client_secret"]
+    )
+    told = terminal.refused(3, "role", "list")
+    assert "has been revoked" in told
+    assert "regenerated" not in told
+
+
 def test_a_platform_admin_works_in_the_organization_that_is_named(at_the_stub, stub):
     stub.answer("GET", "/v1/roles", {"items": [{"id": "role_1", "name": "x"}], "next": None})
     stub.answer("GET", "/v1/roles/role_1", {"id": "role_1", "name": "x"})

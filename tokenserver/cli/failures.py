@@ -22,6 +22,7 @@ from typing import IO, Any
 import click
 
 from tokenserver.cli.screen import clean
+from tokenserver.errors import InsufficientScope, InvalidClient
 
 
 class Exit(IntEnum):
@@ -79,6 +80,8 @@ ADVICE = {
     "precondition_failed": "Look at it again with `show`, and repeat the command.",
     "method_not_allowed": "This server is too old for this command.",
 }
+_SAYS_NO_MORE = {"invalid_client": InvalidClient.public, "insufficient_scope": InsufficientScope.public}
+"""Where the server gives its reason, advice that guesses at one would mislead."""
 _ADVICE_BY_STATUS = {
     404: "Check the ID; `list` shows those there are. An older server may not know the command.",
     429: "Too many requests from here: wait a little.",
@@ -107,7 +110,9 @@ def _advice(status: int, code: str, document: Mapping[str, Any], retry_after: st
     held = document.get("client_ids")
     if isinstance(held, list) and held:
         yield f"Held by {document.get('count', len(held))}: {', '.join(map(str, held))}."
-    advice = ADVICE.get(code) or ("" if "error" in document else _ADVICE_BY_STATUS.get(status))
+    said = document.get("title") or document.get("error_description")
+    general = ADVICE.get(code) if said == _SAYS_NO_MORE.get(code, said) else None
+    advice = general or ("" if "error" in document else _ADVICE_BY_STATUS.get(status))
     if advice:
         yield advice
     if retry_after:
