@@ -31,10 +31,9 @@ def options_of(fields: Iterable[Field]) -> list[click.Parameter]:
     for field in fields:
         if field.steps:
             kind, named = Reading(field.metavar, field.read), field.key.upper() or field.metavar
-            more = "One more, or another in place of the one with the same" if field.key else "One more."
-            more = f"{more} {field.key}." if field.key else more
-            add = f"{more} May be repeated."
-            remove = "One less; it must be there. May be repeated."
+            instead = f", or another in place of the one with the same {field.key}" if field.key else ""
+            add = f"One more for {field.option}{instead}. May be repeated."
+            remove = f"One less for {field.option}; it must be there. May be repeated."
             made.append(click.Option([_adding(field)], type=kind, metavar=field.metavar, multiple=True, help=add))
             made.append(click.Option([_removing(field)], metavar=named, multiple=True, help=remove))
     return made
