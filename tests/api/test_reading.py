@@ -149,7 +149,7 @@ WORDS = {
         "/role",
         "Must be one of: 'owner', 'admin'",
     ),
-    "an empty list": ("/v1/bulk/credentials", {"action": "revoke", "client_ids": []}, "/client_ids", "Must not be empty."),
+    "an empty list": ("/v1/bulk/credentials", {"action": "revoke", "client_ids": []}, "/client_ids", "not be empty."),
     "an empty text": ("/v1/webhooks", {"url": "", "events": ["*"]}, "/url", "Must not be empty."),
     "a long text": ("/v1/webhooks", {"url": "https://" + "x" * 9000, "events": ["*"]}, "/url", "at most 2000"),
     "a part of a number": ("/v1/credentials", {"name": "x", "token_lifetime": 60.5}, "/token_lifetime", "whole number"),
