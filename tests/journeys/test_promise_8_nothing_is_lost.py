@@ -36,7 +36,10 @@ class Regenerating:
         self._thread.join()
 
 
-@pytest.mark.parametrize("after", [3, 17, 40])
+SLOW = pytest.mark.slow  # the same at other moments
+
+
+@pytest.mark.parametrize("after", [pytest.param(3, marks=SLOW), 17, pytest.param(40, marks=SLOW)])
 def test_kill_9_in_a_stream_of_regenerations_loses_nothing_that_was_confirmed(tmp_path, after):
     with a_world(tmp_path) as world:
         node = world.start()

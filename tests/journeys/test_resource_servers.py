@@ -19,7 +19,11 @@ ISSUER = "https://auth.example.com"
 HTTP = [
     (name, at) for name in ("flask", "fastapi", "django", "wsgi-asgi") for at in range(len(read_guide(name).commands))
 ]
-PRELOADED = [("flask", "api:app"), ("django", "my_site:application"), ("wsgi-asgi", "api:app")]
+PRELOADED = [
+    pytest.param("flask", "api:app", marks=pytest.mark.slow),
+    pytest.param("django", "my_site:application", marks=pytest.mark.slow),
+    ("wsgi-asgi", "api:app"),  # what forks is the same under all of them
+]
 
 
 @pytest.fixture
