@@ -15,7 +15,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from app.services.credentials import Draft
+from app.services.terms import Draft
 from scripts.bench_parts import controls
 from scripts.bench_parts.contest import Contestant, in_turn
 from scripts.bench_parts.figures import Bar, Figure
