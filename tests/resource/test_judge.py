@@ -227,7 +227,7 @@ def test_the_policy_can_be_chosen_per_route(issuer, clock, verifier, call, caplo
         policy: call(verifier, Require(any_caller=True, on_stale=policy), bearer(token)).status
         for policy in ("refuse", "accept", "introspect")
     }
-    assert statuses == {"refuse": 503, "accept": 200, "introspect": 503}
+    assert statuses == {"refuse": 503, "accept": 200, "introspect": 503}, "nobody can be asked, either"
     assert "on_stale is accept" in caplog.text
 
 

@@ -31,6 +31,9 @@ MISTAKES = {
     "an audience that breaks out of its quotation marks": ({"audience": 'a", error="b'}, "audience"),
     "no interval": ({"poll_interval": 0}, "poll_interval"),
     "an interval beyond the bound": ({"poll_interval": 60}, "poll_interval"),
+    "introspection without a credential": ({"on_stale": "introspect"}, r"credential=\("),
+    "a credential that is none": ({"credential": "tsc_a:tss_b"}, "credential is"),
+    "a credential without its secret": ({"credential": ("tsc_a", "")}, "credential is"),
     "an unknown policy": ({"on_stale": "hope"}, "refuse, introspect, accept"),
     "a negative wait": ({"wait": -1}, "wait"),
 }
@@ -77,6 +80,7 @@ def test_it_tells_how_it_is(issuer, clock, verifier):
         "decided_stale": {"refuse": 0, "introspect": 0, "accept": 0},
         "proven_tokens": 1,
         "last_errors": {},
+        "introspection": {"asked": 0, "unanswered": 0, "last_error": None},
     }
     json.dumps(verifier.health())
     issuer.goes_down()

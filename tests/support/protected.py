@@ -2,7 +2,7 @@
 
 `/any` takes every caller with a live token, `/reader` the role `reader`, `/admin` the role `cloud_admin`, `/write` the
 scope `reports:write`, `/billing` the project `billing`, `/production` that environment. OPTIONS is JSON with the
-arguments of the Verifier; `reports` has those of UsageReports.
+arguments of the Verifier; `reports` has those of UsageReports, and `credential` two texts.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def main(kind: str, port: int, options: dict[str, Any]) -> None:
     reports = options.pop("reports", None)
     if reports is not None:
         options["reports"] = UsageReports(**reports)
+    if "credential" in options:
+        options["credential"] = tuple(options["credential"])
     verifier = Verifier(trusted_proxies=["127.0.0.0/8"], **options)
     if kind == "asgi":
         app: Any = asgi.TokenMiddleware(asgi_api, verifier, required)

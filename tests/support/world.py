@@ -109,11 +109,12 @@ class World:
         wait: float = 0.0,
         kind: str = "wsgi",
         reports: dict[str, Any] | None = None,
+        **more: Any,
     ) -> str:
         """A protected API in a process of its own, which is the last of `processes`; returns its base URL."""
         port = free_port()
         options: dict[str, Any] = {"issuer": self.issuer, "audience": AUDIENCE}
-        options |= {"max_staleness": max_staleness, "wait": wait, "reports": reports}
+        options |= {"max_staleness": max_staleness, "wait": wait, "reports": reports, **more}
         command = ["-m", "tests.support.protected", kind, str(port), json.dumps(options)]
         process = Process(command, self.environment, self.home / f"api-{port}.log")
         self.processes.append(process)

@@ -8,7 +8,8 @@
 
 Inside, from a request inwards: an adapter (`wsgi`, `asgi`, …) → `guard` (→ `policy`, `bearer`, `answers`) → `judge`
 (→ `cache`) and, beside the requests, `background` → `sources` (→ `wishes`) → `issuer` → `fetching`; what is known is
-one value of `knowledge`. What is told of the use of an API: `usage` (→ `tally`, `posting`).
+one value of `knowledge`. What is told of the use of an API: `usage` (→ `tally`, `posting`). Where the news is too old,
+and a route wants it: `questions` (→ `introspection`).
 """
 
 from tokenserver.resource.guard import Guard

@@ -88,10 +88,10 @@ class HttpFetch:
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         self._mine.kept = None
         try:
-            _hurry(connection, deadline)
+            hurry(connection, deadline)
             connection.request("GET", target, headers=dict(headers))
             response = connection.getresponse()
-            body = _read(connection, response, self._longest, deadline)
+            body = read_within(connection, response, self._longest, deadline)
         except BaseException:
             connection.close()
             raise
@@ -120,7 +120,7 @@ class HttpFetch:
         return http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=self._context)
 
 
-def _read(
+def read_within(
     connection: http.client.HTTPConnection, response: http.client.HTTPResponse, longest: int, deadline: float
 ) -> bytes:
     """The whole body, or one byte more than `longest` of it."""
@@ -128,11 +128,12 @@ def _read(
     while length <= longest and (piece := response.read1(_CHUNK)):
         pieces.append(piece)
         length += len(piece)
-        _hurry(connection, deadline)
+        hurry(connection, deadline)
     return b"".join(pieces)[: longest + 1]
 
 
-def _hurry(connection: http.client.HTTPConnection, deadline: float) -> None:
+def hurry(connection: http.client.HTTPConnection, deadline: float) -> None:
+    """Let the connection's next step take until `deadline` and no longer; raises TimeoutError."""
     left = deadline - monotonic()
     if left <= 0:
         raise TimeoutError

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -68,6 +68,8 @@ class Guard:
             raise TypeError("require must be a Require, a Policy, or a function (method, path) -> Require | None")
         if explain:
             refuse_in_production(verifier.issuer)
+        for one in _requirements_of(require):
+            verifier.refuse_to_ask_without_credential(one.on_stale)
         self.verifier = verifier
         self._judge = verifier.judge
         self._patience = verifier.patience
@@ -173,6 +175,14 @@ class Guard:
         """None closes the route, to those with a valid token as well."""
         found = self._require_of(presented.method, presented.path) if self._require_of is not None else None
         return found if isinstance(found, (Require, Open)) else None
+
+
+def _requirements_of(require: Require | RequireOf) -> Iterator[Require]:
+    """Those that are known before a request comes in."""
+    if isinstance(require, Require):
+        yield require
+    elif isinstance(require, Policy):
+        yield from (rule.required for rule in require.rules if isinstance(rule.required, Require))
 
 
 def _scopes_of(require: Require | RequireOf) -> frozenset[str]:

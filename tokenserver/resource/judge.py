@@ -4,11 +4,12 @@ No I/O and no lock. A token is judged in this order, and the first refusal stand
 
 1. it was proven before, with a key that is still published; or it is proven now: signature, form, issuer, audience;
 2. is the news fresh enough? If not, the policy for stale news;
-3. is the token live: time, generation, organization, token, key;
+3. is the token live: time, generation, organization, token, key; and if that policy is to ask, what the issuer says;
 4. may it be used from this address, by the list in the token or by the list it refers to.
 
-What cannot be decided because something was never heard of (the first news, a brand-new key, a long list of addresses)
-raises `NotYetKnown`: it has been asked for, and looking again when the attempt is done may give an answer.
+What cannot be decided because something was never heard of (the first news, a brand-new key, a long list of addresses,
+what the issuer says of one token) raises `NotYetKnown`: it has been asked for, and looking again when the attempt is
+done may give an answer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tokenserver.errors import AddressRefused, InvalidToken, TokenServerError, U
 from tokenserver.resource.background import Background
 from tokenserver.resource.cache import Proven, ProvenTokens
 from tokenserver.resource.knowledge import Known
+from tokenserver.resource.questions import Questions
 from tokenserver.resource.require import OnStale
 from tokenserver.resource.sources import Sources
 from tokenserver.resource.timekeeping import Timekeeper
@@ -72,6 +74,7 @@ class Judge:
         proxies: TrustedProxies,
         max_staleness: float,
         on_stale: OnStale,
+        questions: Questions | None,
     ) -> None:
         self._issuer, self._audience = issuer, audience
         self._sources, self._background = sources, background
@@ -80,6 +83,7 @@ class Judge:
         self.texts_proven = proven.texts
         self._proxies = proxies
         self._max_staleness, self._on_stale = max_staleness, on_stale
+        self._questions = questions
         self._told_of: int | None = None
         self.decided_stale = dict.fromkeys(OnStale, 0)
         """How many tokens were judged by old news, by the policy that held. No lock: it is a metric."""
@@ -94,8 +98,7 @@ class Judge:
         if proven is None or not seen:
             proven = self._read(unverified_token, known)
         now, age = self._time.read(known)
-        if age > self._max_staleness:
-            self._allow_stale(known, on_stale or self._on_stale)
+        must_ask = age > self._max_staleness and self._must_ask(known, on_stale or self._on_stale)
         claims = proven.claims
         try:
             refuse_unless_live(claims, known.endings, now)
@@ -107,6 +110,8 @@ class Judge:
             proven.used = True
         else:
             self._proven.put(unverified_token, proven)
+        if must_ask:
+            self._ask(unverified_token, claims.token_id)
         return proven
 
     def refuse_address(self, proven: Proven, peer: str | None, forwarded: Sequence[tuple[str, str]]) -> None:
@@ -166,18 +171,30 @@ class Judge:
         if not self._background.stopped and (not first.done() or known is not self._sources.known):
             raise NotYetKnown(first, settled=StaleNews(detail="no news yet"))
 
-    def _allow_stale(self, known: Known, policy: OnStale) -> None:
-        """Return only if the token may be judged by what is known, old as it is."""
+    def _must_ask(self, known: Known, policy: OnStale) -> bool:
+        """Whether the token may be judged by what is known, old as it is, only if the issuer agrees."""
         self._await_first_news(known)
-        self.decided_stale[policy] += 1
         if policy is OnStale.REFUSE:
+            self.decided_stale[policy] += 1
             raise StaleNews(detail="stale")
         if self._told_of != self._sources.stale_spells:
             self._told_of = self._sources.stale_spells
             log.warning("issuer %s: the news is too old, and on_stale is %s", self._issuer, policy)
-        if policy is OnStale.INTROSPECT:
-            self._introspect()
+        if policy is OnStale.ACCEPT:
+            self.decided_stale[policy] += 1
+            return False
+        return True
 
-    def _introspect(self) -> None:
-        """Return if the issuer itself says that the token is good. There is no endpoint to ask yet (issue 4)."""
-        raise StaleNews(detail="stale, and introspection is not available yet")
+    def _ask(self, token: str, token_id: str) -> None:
+        """Return if the issuer itself says that the token is good."""
+        may_ask = self._questions is not None and not self._background.stopped
+        answer = self._questions.answer(token, token_id) if self._questions is not None and may_ask else None
+        if not isinstance(answer, bool | None):
+            raise NotYetKnown(
+                answer, settled=StaleNews(detail="stale, and the issuer has not answered about the token")
+            )
+        self.decided_stale[OnStale.INTROSPECT] += 1
+        if answer is None:
+            raise StaleNews(detail="stale, and the issuer cannot be asked about the token")
+        if not answer:
+            raise InvalidToken(detail="the issuer says that it is not active")

@@ -5,7 +5,8 @@ The document is found at `/.well-known/oauth-authorization-server`, inserted bet
 issuer's own origin: nothing that a document says sends us to another host.
 
 We use `jwks_uri` and two members of our own: `generations_endpoint`, the feed, and `networks_endpoint`, under which the
-lists of allowed addresses are served that are too long for a token.
+lists of allowed addresses are served that are too long for a token. `introspection_endpoint` need not be there: only
+whoever introspects misses it.
 
 Plain http is for the machine itself (`127.0.0.1`, `::1`, `localhost`): who can change what comes over the wire could
 make keys of their own. Elsewhere it must be asked for with `allow_http=True`.
@@ -14,7 +15,7 @@ make keys of their own. Elsewhere it must be asked for with `allow_http=True`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from tokenserver.resource.knowledge import NoNews
@@ -32,6 +33,7 @@ class Endpoints:
     jwks_uri: str
     generations: str
     networks: str
+    introspection: str | None = None
 
     def network_list(self, digest: str) -> str:
         return f"{self.networks.rstrip('/')}/{digest}"
@@ -93,4 +95,8 @@ def read_metadata(document: object, issuer: str) -> Endpoints:
             raise NoNews(f"the {name} in the metadata is not an address") from None
         raise NoNews(f"the {name} in the metadata is of another origin than the issuer")
 
-    return Endpoints(endpoint("jwks_uri"), endpoint("generations_endpoint"), endpoint("networks_endpoint"))
+    needed = Endpoints(endpoint("jwks_uri"), endpoint("generations_endpoint"), endpoint("networks_endpoint"))
+    try:
+        return replace(needed, introspection=endpoint("introspection_endpoint"))
+    except NoNews:
+        return needed

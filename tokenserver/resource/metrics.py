@@ -31,6 +31,9 @@ def _lines(health: Mapping[str, Any], of: str) -> Iterator[str]:
         "feed_stale_spells_total": ("Times that the feed became too old.", health["stale_spells"]),
         "statements_not_believed_total": ("Statements that broke a rule.", health["statements_not_believed"]),
     }
+    if (asking := health.get("introspection")) is not None:
+        counters["introspections_total"] = ("Questions about single tokens.", asking["asked"])
+        counters["introspections_unanswered_total"] = ("Those without an answer.", asking["unanswered"])
     for name, (meaning, value) in counters.items():
         yield from _head(name, "counter", meaning)
         yield f"tokenserver_{name}{{{of}}} {value}"

@@ -1,8 +1,8 @@
-"""How is a report handed in? A token with the reporter's own credential, and a POST.
+"""How is something posted to the issuer? One request, bounded; and how a report is handed in by a token and a POST.
 
-Each step is bounded in time, and the answer in size; nothing but the thread of `usage` waits for either. As in
-`fetching`: certificates are verified, redirects not followed, and the proxies of the environment not used. What
-fails is `NotTaken`, in words of our own; a secret or a token is in none of them.
+Each request is bounded in time as a whole, and its answer in size; nothing but a thread of the background waits for
+either. As in `fetching`: certificates are verified, redirects not followed, and the proxies of the environment not
+used. What fails is `NotTaken`, in words of our own; a secret or a token is in none of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any, Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from tokenserver import __version__
-from tokenserver.clock import Clock
+from tokenserver.clock import Clock, monotonic
 from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.resource.fetching import hurry, read_within
 
 LONGEST_ANSWER: Final = 64 * 1024
 RENEWED_BEFORE: Final = 30.0
@@ -43,7 +44,7 @@ class HttpPost:
         self._context = context
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
-        parts = urlsplit(url)
+        deadline, parts = monotonic() + timeout, urlsplit(url)
         connection: http.client.HTTPConnection
         if parts.scheme == "http":
             connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
@@ -51,9 +52,11 @@ class HttpPost:
             context = self._context or ssl.create_default_context()
             connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=context)
         try:
+            connection.connect()
+            hurry(connection, deadline)
             connection.request("POST", parts.path, body, {**headers, "Connection": "close"})
             response = connection.getresponse()
-            return response.status, response.read(LONGEST_ANSWER)
+            return response.status, read_within(connection, response, LONGEST_ANSWER, deadline)
         finally:
             connection.close()
 
@@ -79,43 +82,51 @@ class Desk:
             status, answer = self._send(body)
         if status != 200:
             raise NotTaken(f"the report was answered {status}", for_good=status in {400, 413, 415, 422})
-        return _object(answer)
+        return object_in(answer)
 
     def _send(self, body: bytes) -> tuple[int, bytes]:
         if not self._token or self._ticks() >= self._renew_at:
             self._fetch_token()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        return self._ask(self._reports_url, headers, body)
+        return send(self._post, self._reports_url, headers, body, self._timeout)
 
     def _fetch_token(self) -> None:
-        proof = f"{quote_plus(self._client_id)}:{quote_plus(self._secret())}"
         headers = {
-            "Authorization": f"Basic {b64encode(proof.encode()).decode()}",
+            "Authorization": basic(self._client_id, self._secret()),
             "Content-Type": "application/x-www-form-urlencoded",
         }
         form = {"grant_type": "client_credentials", "resource": ADMIN_AUDIENCE, "scope": SCOPE}
-        status, answer = self._ask(self._token_url, headers, urlencode(form).encode())
+        status, answer = send(self._post, self._token_url, headers, urlencode(form).encode(), self._timeout)
         if status != 200:
             raise NotTaken(f"no token for the reporter: answered {status}")
-        granted = _object(answer)
+        granted = object_in(answer)
         token, lifetime = granted.get("access_token"), granted.get("expires_in")
         if not isinstance(token, str) or not token.isascii() or not isinstance(lifetime, int):
             raise NotTaken("no token for the reporter: the answer cannot be read")
         self._token, self._renew_at = token, self._ticks() + lifetime - RENEWED_BEFORE
 
-    def _ask(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        said = {"Accept": "application/json", "User-Agent": f"tokenserver-resource/{__version__}", **headers}
-        try:
-            return self._post(url, said, body, self._timeout)
-        except TimeoutError:
-            raise NotTaken("the issuer did not answer in time") from None
-        except OSError:
-            raise NotTaken("the issuer cannot be reached") from None
-        except Exception as fault:  # noqa: BLE001  a transport of somebody else's may raise anything
-            raise NotTaken(f"the issuer's answer cannot be read ({type(fault).__name__})") from None
+
+def basic(client_id: str, secret: str) -> str:
+    """The proof of a credential, for `Authorization` (RFC 6749 §2.3.1)."""
+    proof = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return f"Basic {b64encode(proof.encode()).decode()}"
 
 
-def _object(answer: bytes) -> Mapping[str, Any]:
+def send(post: Post, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
+    """Status and body, whatever they are; raises NotTaken where there are none."""
+    said = {"Accept": "application/json", "User-Agent": f"tokenserver-resource/{__version__}", **headers}
+    try:
+        return post(url, said, body, timeout)
+    except TimeoutError:
+        raise NotTaken("the issuer did not answer in time") from None
+    except OSError:
+        raise NotTaken("the issuer cannot be reached") from None
+    except Exception as fault:  # noqa: BLE001  a transport of somebody else's may raise anything
+        raise NotTaken(f"the issuer's answer cannot be read ({type(fault).__name__})") from None
+
+
+def object_in(answer: bytes) -> Mapping[str, Any]:
+    """The JSON object that was answered; raises NotTaken."""
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):

@@ -35,7 +35,7 @@ class OnStale(StrEnum):
     REFUSE = "refuse"
     """503 with `Retry-After`: what may have ended cannot be known (the default)."""
     INTROSPECT = "introspect"
-    """Ask the issuer about this one token."""
+    """Ask the issuer about this one token, with the verifier's `credential`; 503 where it does not answer."""
     ACCEPT = "accept"
     """Go on with what is known, endings that have been heard of included. Who chooses this chooses it in writing."""
 

@@ -12,7 +12,7 @@
 
 No threads, no sleeps: the verifier looks at the feed when the fake clock says that it is time, at the next request; or
 at once, with `verifier.refresh()`. A `FakeIssuer` follows the same rules of generations as the server. It can fail like
-one, too: `goes_down`, `answers`, `answers_garbage`, `repeats`; `comes_back` ends all of these.
+one, too: `goes_down`, `answers`, `answers_garbage`, `repeats`, `stops_telling`; `comes_back` ends all of these.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tokenserver.domain.grant import Permit
 from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Restrictions
 from tokenserver.resource.fake_feed import WINDOW, FakeFeed
+from tokenserver.resource.fake_introspection import introspected
 from tokenserver.resource.fetching import Response
 from tokenserver.resource.metadata import metadata_url
 from tokenserver.resource.verifier import Verifier
@@ -81,7 +82,7 @@ class FakeIssuer:
         self.audience = audience
         self.clock = clock or FakeClock()
         self.fetches: Counter[str] = Counter()
-        """How often `metadata`, `keys`, `feed` and `networks` were asked for."""
+        """How often `metadata`, `keys`, `feed` and `networks` were asked for, and `introspection`."""
         self.holds = False
         """Whether a request for the feed with `wait` is held until something changes (by real time)."""
         self._alg = alg
@@ -91,6 +92,7 @@ class FakeIssuer:
         self._lists: dict[str, AllowedIPs] = {}
         self._fault: Callable[[], Response] | None = None
         self._repeated: str | None = None
+        self._tells = True
 
     # --- for the API under test ----------------------------------------------------------------------------------
 
@@ -100,6 +102,8 @@ class FakeIssuer:
             "issuer": self.name,
             "audience": self.audience,
             "fetch": self.fetch,
+            "post": self.post,
+            "credential": (CLIENT_ID, "a secret that nobody looks at"),
             "clock": self.clock,
             "monotonic": self.clock.monotonic,
             "background": False,
@@ -232,6 +236,10 @@ class FakeIssuer:
         """The feed is answered with this statement, over and over: see `statement`."""
         self._repeated = statement
 
+    def stops_telling(self) -> None:
+        """The feed, and nothing else, cannot be had: what a verifier with `on_stale="introspect"` is for."""
+        self._tells = False
+
     def forgets_list(self, digest: str) -> None:
         """The list of allowed addresses with this digest cannot be had any more."""
         self._lists.pop(digest, None)
@@ -239,6 +247,7 @@ class FakeIssuer:
     def comes_back(self) -> None:
         """All is well again."""
         self._fault = self._repeated = None
+        self._tells = True
 
     # --- what it answers -------------------------------------------------------------------------------------------
 
@@ -263,12 +272,22 @@ class FakeIssuer:
             case "keys":
                 keys = [dict(key.verifying.jwk) for key in self._published.values()]
                 return Response(200, HEADERS, json.dumps({"keys": keys}).encode())
-            case "feed":
+            case "feed" if self._tells:
                 text = self._repeated or self.statement(after)
                 return Response(200, {"Content-Type": "application/jwt"}, text.encode())
             case "networks" if (found := self._lists.get(parts.path.rpartition("/")[2])) is not None:
                 return Response(200, HEADERS, json.dumps({"allowed_ips": list(found.normal_form())}).encode())
         return Response(404, {}, b"")
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:  # noqa: ARG002  form of `Post`
+        """The transport of what its verifiers ask about single tokens. Any credential will do."""
+        self.fetches[self._kind_of(url)] += 1
+        if self._fault is not None:
+            answer = self._fault()
+            return answer.status, answer.body
+        keys = {kid: key.verifying for kid, key in self._published.items()}
+        now = self.clock()
+        return 200, introspected(body, keys.get, self._feed.statement(self.name, now, None), now)
 
     def metadata(self) -> dict[str, Any]:
         """The members of its metadata that a verifier reads."""
@@ -277,12 +296,13 @@ class FakeIssuer:
             "jwks_uri": f"{self.name}/.well-known/jwks.json",
             "generations_endpoint": f"{self.name}/oauth/generations",
             "networks_endpoint": f"{self.name}/oauth/networks",
+            "introspection_endpoint": f"{self.name}/oauth/introspect",
         }
 
     def _kind_of(self, url: str) -> str:
         if url == metadata_url(self.name):
             return "metadata"
-        kinds = {"jwks.json": "keys", "generations": "feed"}
+        kinds = {"jwks.json": "keys", "generations": "feed", "introspect": "introspection"}
         path = urlsplit(url).path
         return kinds.get(path.rpartition("/")[2], "networks" if "/oauth/networks/" in path else "unknown")
 

@@ -5,7 +5,8 @@ proven. A verifier serves threads and event loops alike, starts by itself at the
 
 No request talks to the network: that is the background thread's work. Only what was never heard of (the first news
 after the start, a key that is new, a long list of addresses seen for the first time) lets a request wait for that
-thread, in a way that suits its server, for at most `patience`; and only a few at once.
+thread, in a way that suits its server, for at most `patience`; and only a few at once. With `on_stale="introspect"`,
+and news that is too old, a request waits in the same way for what the issuer says of its token (`questions`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.resource.background import Background
 from tokenserver.resource.cache import MOST_TOKENS, ProvenTokens
 from tokenserver.resource.fetching import Fetch, HttpFetch
+from tokenserver.resource.introspection import Credential, Introspection
 from tokenserver.resource.issuer import Issuer
 from tokenserver.resource.judge import Judge, NotYetKnown
 from tokenserver.resource.metadata import checked_issuer
 from tokenserver.resource.metrics import exposition
 from tokenserver.resource.patience import Patience
+from tokenserver.resource.posting import HttpPost, Post
 from tokenserver.resource.principal import Principal
+from tokenserver.resource.questions import Questions
 from tokenserver.resource.require import OnStale, Require
 from tokenserver.resource.sources import Sources
 from tokenserver.resource.timekeeping import Timekeeper
@@ -42,13 +46,16 @@ class Verifier:
     - `wait`: let the issuer hold a look for up to so many seconds until something changes, and know it within
       milliseconds (at most 25, and at most half of `max_staleness`); 0 does not.
     - `max_staleness`, `on_stale`: what to do (`refuse`, `introspect`, `accept`) when the news is older than this.
+    - `credential`: this API's own, `("tsc_…", secret)`, with the scope `tokens:introspect` at it: `introspect` needs
+      one. The secret is a text, or a function that gives it.
     - `trusted_proxies`: networks of your own proxies, whose `Forwarded` or `X-Forwarded-For` is believed.
     - `key_cooldown`: tokens that name unknown keys cause at most one fetch in so many seconds.
     - `patience`: how long a request may wait for what was never heard of; `timeout`: how long one fetch may take.
     - `most_tokens`: how many proven tokens are remembered, at some 5 KiB each.
     - `reports`: tell the issuer who calls what, and which changes are applied here (`usage`); None tells nothing.
     - `allow_http`: plain http to another machine than this one, where anybody on the way can forge keys.
-    - `fetch`, `clock`, `monotonic`, `background`: another transport, another time; False runs no thread (for tests).
+    - `fetch`, `post`, `clock`, `monotonic`, `background`: other transports, another time; False runs no thread (for
+      tests).
     """
 
     def __init__(
@@ -59,6 +66,7 @@ class Verifier:
         poll_interval: float = 1.0,
         max_staleness: float = 30.0,
         on_stale: str = "refuse",
+        credential: Credential | None = None,
         trusted_proxies: str | Sequence[str] = (),
         wait: float = 0.0,
         key_cooldown: float = 5.0,
@@ -68,6 +76,7 @@ class Verifier:
         reports: UsageReports | None = None,
         allow_http: bool = False,
         fetch: Fetch | None = None,
+        post: Post | None = None,
         clock: Clock = utc_now,
         monotonic: Clock = monotonic,
         background: bool = True,
@@ -78,14 +87,16 @@ class Verifier:
             raise ValueError("timeout and key_cooldown must be above 0, wait and patience not below it")
         if _QUOTABLE.match(audience) is None:
             raise ValueError("the audience must be one address, by which the token server knows this API")
-        self.issuer = checked_issuer(issuer, allow_http=allow_http or fetch is not None)
+        sends_secrets = credential is not None and post is None
+        self.issuer = checked_issuer(issuer, allow_http=allow_http or (fetch is not None and not sends_secrets))
         self.audience = audience
         self.patience = Patience(patience)
         self._max_staleness, self._on_stale = max_staleness, OnStale.read(on_stale)
         self._proven = ProvenTokens(most_tokens)
         self._time = Timekeeper(clock, monotonic, max_staleness)
+        asked = Issuer(issuer, fetch or HttpFetch(), monotonic, timeout)
         self._sources = Sources(
-            Issuer(issuer, fetch or HttpFetch(), monotonic, timeout),
+            asked,
             self._time,
             poll_interval=poll_interval,
             max_staleness=max_staleness,
@@ -98,10 +109,16 @@ class Verifier:
             self.usage = Usage(
                 reports, issuer=issuer, audience=audience, sources=self._sources, proxies=proxies, ticks=monotonic
             )
+        self._questions: Questions | None = None
+        if credential is not None:
+            about = Introspection(asked, credential, post or HttpPost(), timeout)
+            self._questions = Questions(about.is_active, monotonic, lasting=poll_interval, threads=background)
+        self.refuse_to_ask_without_credential(self._on_stale)
+        parts = (self.patience, self.usage, self._questions)
         self._background = Background(
             self._sources,
             threads=background,
-            and_after_fork=[part.after_fork for part in (self.patience, self.usage) if part is not None],
+            and_after_fork=[part.after_fork for part in parts if part is not None],
             beside=None if self.usage is None else self.usage.attend,
         )
         self.judge = Judge(
@@ -114,7 +131,16 @@ class Verifier:
             proxies=proxies,
             max_staleness=max_staleness,
             on_stale=self._on_stale,
+            questions=self._questions,
         )
+
+    def refuse_to_ask_without_credential(self, policy: OnStale | None) -> None:
+        """Raise ValueError if this is to introspect, and there is nothing to do it with."""
+        if policy is OnStale.INTROSPECT and self._questions is None:
+            raise ValueError(
+                'on_stale="introspect" asks the token server with a credential of this API\'s own, which holds the'
+                ' scope tokens:introspect: give the Verifier credential=("tsc_…", secret)'
+            )
 
     def verify(self, unverified_token: str, require: Require, *, address: str | None = None) -> Principal:
         """The caller, where there is no HTTP request at hand; raises Refused or Unavailable.
@@ -200,7 +226,7 @@ class Verifier:
         judged while the news was too old, by the policy that held at their routes. Holds no token and no address.
         """
         known = self._sources.known
-        reporting = {} if self.usage is None else {"usage_reports": self.usage.health()}
+        parts = {"usage_reports": self.usage, "introspection": self._questions}
         return {
             "state": self.state,
             "feed_age": self.feed_age(),
@@ -212,7 +238,7 @@ class Verifier:
             "decided_stale": {str(policy): count for policy, count in self.judge.decided_stale.items()},
             "proven_tokens": len(self._proven),
             "last_errors": dict(self._sources.failures),
-            **reporting,
+            **{name: part.health() for name, part in parts.items() if part is not None},
         }
 
     def metrics(self) -> str:
