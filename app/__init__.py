@@ -41,6 +41,7 @@ from app.services.clockwork import Clockwork
 from app.services.counts import Tell
 from app.services.credentials import Credentials
 from app.services.deliveries import Deliveries
+from app.services.explaining import Explaining
 from app.services.feed import Feed
 from app.services.forwarding import Forwarding
 from app.services.github_keys import GithubKeys
@@ -119,6 +120,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
         audit_verification=AuditVerification(store, clock),
         usage=Usage(store, clock),
+        explaining=Explaining(store, keys, settings, clock),
         idempotency=Idempotency(store, clock),
         github_keys=GithubKeys(settings.github_keys),
         clockwork=Clockwork(store, clock),
@@ -217,6 +219,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
             audit_trail=services.audit_trail,
             webhooks=services.webhooks,
             usage=services.usage,
+            explaining=services.explaining,
             admission=admission,
             idempotency=services.idempotency,
             settings=settings,

@@ -26,6 +26,7 @@ from app.api.repeating import Repeating
 from app.api.roles import RoleOperations
 from app.api.subjects import ELSEWHERE, NOWHERE, SUBJECTS
 from app.api.table import operations
+from app.api.tokens import TokenOperations
 from app.api.usage import UsageOperations
 from app.api.webhooks import WebhookOperations
 from app.http import address_of, request_id_of, respond
@@ -37,6 +38,7 @@ from app.services.audit_trail import AuditTrail
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials
+from app.services.explaining import Explaining
 from app.services.idempotency import Idempotency
 from app.services.operators import Operators
 from app.services.organizations import Organizations
@@ -60,6 +62,7 @@ class AdminApi:
         audit_trail: AuditTrail,
         webhooks: Webhooks,
         usage: Usage,
+        explaining: Explaining,
         admission: Admission,
         idempotency: Idempotency,
         settings: Settings,
@@ -78,6 +81,7 @@ class AdminApi:
             of_audit_events=AuditEventOperations(audit_trail, settings),
             of_webhooks=WebhookOperations(webhooks, settings, clock),
             of_usage=UsageOperations(usage, clock),
+            of_tokens=TokenOperations(explaining),
         )
         self._issuer = settings.issuer
 

@@ -10,9 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from app.api.outputs import Output
 from app.inputs.bodies import ABSENT, Input
-from app.inputs.fields import Audience, ClientId, MomentText, Name, plain, refused, short
+from app.inputs.fields import Address, Audience, ClientId, MomentText, Name, plain, refused, short
 from tokenserver.clock import DAY, HOUR
-from tokenserver.domain.ip_notation import canonical_address
 
 MOST_USES = 1000
 MOST_APPLIED = 16
@@ -28,16 +27,8 @@ def _process(text: str) -> str:
     return text
 
 
-def _address(text: str) -> str:
-    canonical = canonical_address(text) if len(text) < 100 else None
-    if canonical is None:
-        raise refused("Must be an IP address, or null.")
-    return canonical
-
-
 Process = Annotated[str, AfterValidator(_process)]
 Route = Annotated[str, AfterValidator(lambda text: plain(text, 1, LONGEST_ROUTE))]
-Address = Annotated[str, AfterValidator(_address)]
 Ago = Annotated[int, Field(ge=0, le=7 * DAY * 1000)]
 Seq = Annotated[int, Field(ge=0, le=LARGEST_SEQ)]
 Count = Annotated[int, Field(ge=1, le=MOST_COUNTED)]

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from tokenserver.clock import DAY, rfc3339
 from tokenserver.domain.allowed_ips import AllowedIPs, InvalidAllowedIPs
 from tokenserver.domain.catalogue import LONGEST_AUDIENCE, LONGEST_NAME, is_audience, is_name
+from tokenserver.domain.ip_notation import canonical_address
 from tokenserver.domain.restrictions import LONGEST_LIFETIME, SHORTEST_LIFETIME
 from tokenserver.domain.schedule import LONGEST_GRACE
 
@@ -127,6 +128,13 @@ def read_allowed_ips(value: str | Sequence[str] | None) -> AllowedIPs | None:
         raise PydanticCustomError(FAULTS, "{faults}", {"faults": fault.faults}) from None
 
 
+def _address(text: str) -> str:
+    canonical = canonical_address(text) if len(text) < 100 else None
+    if canonical is None:
+        raise refused("Must be an IP address, or null.")
+    return canonical
+
+
 def moment_text(seconds: float) -> str:
     """RFC 3339, for a moment that is there."""
     return str(rfc3339(seconds))
@@ -165,6 +173,7 @@ MomentText = Annotated[str, WithJsonSchema({"type": "string", "format": "date-ti
 Lifetime = Annotated[int, Field(ge=SHORTEST_LIFETIME, le=LONGEST_LIFETIME)]
 Grace = Annotated[int, Field(ge=1, le=LONGEST_GRACE)]
 
+Address = Annotated[str, AfterValidator(_address)]
 AllowedIps = Annotated[
     AllowedIPs | None,
     PlainValidator(read_allowed_ips),

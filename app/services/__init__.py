@@ -14,6 +14,7 @@ from app.services.claiming import Claiming
 from app.services.clockwork import Clockwork
 from app.services.credentials import Credentials
 from app.services.deliveries import Deliveries
+from app.services.explaining import Explaining
 from app.services.feed import Feed
 from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
@@ -53,6 +54,7 @@ class Services:
     audit_upkeep: AuditUpkeep
     audit_verification: AuditVerification
     usage: Usage
+    explaining: Explaining
     idempotency: Idempotency
     github_keys: GithubKeys
     clockwork: Clockwork

@@ -65,6 +65,12 @@ class AuditSearch:
         found = list(_sifted(rows, wanted))
         return found, (rows[-1].at, rows[-1].chain, rows[-1].seq) if len(rows) == _AT_ONCE * 4 else None
 
+    def changes_of(self, organization_id: str, credential: str, since: int) -> Iterator[Found]:
+        """What was changed of a credential, or (the empty text) of what is not about one; oldest first."""
+        wanted = Wanted(credential=credential, since=since)
+        query = _lines(organization_id, wanted).where(_IN_CHANGES).order_by(_ROW.at, _ROW.seq).limit(MOST_READ)
+        yield from _sifted(self._session.execute(query), wanted)
+
 
 def _lines(organization_id: str, wanted: Wanted) -> Select[str, int, int, str, str]:
     columns = (_ROW.chain, _ROW.seq, _ROW.at, _ROW.line, _ROW.hash)

@@ -64,6 +64,10 @@ def test_addresses_are_of_the_issuer_whatever_the_request_says(described):
     assert "evil" not in answer.text
 
 
+ASKING = {"inspectToken", "previewCredentialChange"}
+"""Questions that are too long, or too secret, for a URL: a POST that changes nothing."""
+
+
 def test_every_operation_names_one_scope_that_can_be_granted(contract):
     flow = contract.document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]
     asked = {
@@ -76,7 +80,7 @@ def test_every_operation_names_one_scope_that_can_be_granted(contract):
     for method, _, operation in operations(contract.document):
         for way in operation["security"]:
             (scope,) = way["oauth2"]
-            assert scope.endswith(":read") == (method == "GET")
+            assert scope.endswith(":read") == (method == "GET" or operation["operationId"] in ASKING)
 
 
 def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(contract):

@@ -103,6 +103,7 @@ DEEDS = {
             {"instance": "x", "process": "0" * 16, "batch": 1, "audience": REPORTS, "interval_ms": 5000},
         )
     ],
+    "inspectToken": [Deed(nothing, (), {"token": "a.b.c"})],
     "createCredential": [Deed(nothing, (Event.CREDENTIAL_CREATED,), {"name": "x"})],
     "changeCredential": [Deed(a_credential, (Event.CREDENTIAL_UPDATED,), {"name": "other"})],
     "deleteCredential": [Deed(a_credential, (Event.CREDENTIAL_DELETED,))],
@@ -207,12 +208,12 @@ def test_an_operation_leaves_exactly_its_lines(stocked, name, deed):
 
 @pytest.mark.parametrize("name", sorted(DEEDS))
 def test_an_operation_that_is_refused_changes_nothing_and_says_only_that_it_was_refused(stocked, name):
-    """By somebody who may only read: the refusal has its line, the change has none."""
+    """By somebody who may only read the log: the refusal has its line, the change has none."""
     deed = DEEDS[name][0]
     (operation,) = [one for one in writing(stocked) if one.name == name]
     ids = deed.before(stocked)
     path, body = operation.path.format(**ids) + deed.query, deed.body(ids) if callable(deed.body) else deed.body
-    reader = stocked.limited_token("credentials:read")
+    reader = stocked.limited_token("audit:read")
     before = len(lines(stocked))
     stocked.problem(403, operation.method, path, body or {}, token=reader, if_match="*")
     assert [line["event"] for line in lines(stocked)[before:] if line["chain"] == "changes"] in (

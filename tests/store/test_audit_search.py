@@ -56,6 +56,18 @@ def exported(store, organization, wanted=Wanted()):  # noqa: B008  a frozen valu
 class AuditSearchConformance:
     backend: str
 
+    def test_the_changes_of_one_credential_come_oldest_first_without_its_tokens(self, store, theirs):
+        tokens = entry(theirs, event=Event.TOKEN_ISSUED, credential="tsc_a")
+        append(store, *(entry(theirs, NOW + at, credential="tsc_a") for at in (2, 0, 1)), tokens)
+        append(store, entry(theirs, NOW + 1, credential="tsc_b"), entry(theirs, NOW + 1))
+        with store.reading() as tx:
+            found = [one.members for one in tx.audit_search.changes_of(theirs, "tsc_a", int(NOW) + 1)]
+            nobodys = list(tx.audit_search.changes_of(theirs, "", int(NOW)))
+        assert [(one["credential"], one["event"]) for one in found][:2] == [("tsc_a", "credential:updated")] * 2
+        assert [one["at"] for one in found] == sorted(one["at"] for one in found)
+        assert len(found) == 2
+        assert len(nobodys) == 1
+
     def test_every_line_is_on_exactly_one_page_newest_first(self, store, theirs):
         append(store, *(entry(theirs, NOW + number // 4) for number in range(11)))
         found, _ = pages(store, theirs)

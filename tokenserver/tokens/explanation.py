@@ -5,7 +5,8 @@ and their `detail` says at which check it ended. What follows a check that faile
 token counts that nobody has proven. After that, every check is made, so that a person sees all that is wrong at once.
 
 A check that cannot be made (nothing is known of endings; no address was given) is skipped and says so. The words hold
-nothing of the token but what its issuer signed, and never the token.
+nothing of the token but what its issuer signed, and never the token. Who may know no more of a token than that it was
+proven, is told no more: `Explanation.of_a_stranger`.
 """
 
 from __future__ import annotations
@@ -65,6 +66,22 @@ class Explanation:
     def good(self) -> bool:
         """Whether no check failed."""
         return all(check.outcome is not Outcome.FAIL for check in self.checks)
+
+    def of_a_stranger(self, why: str) -> Explanation:
+        """The proof of it, and nothing that the token says; `why` no more is told."""
+        told = [
+            check if check.name in _PROVING else replace(check, outcome=Outcome.SKIPPED, reason=why)
+            for check in self.checks
+        ]
+        return Explanation(tuple(told), None)
+
+    def because(self, name: str, why: str) -> Explanation:
+        """With another reason for the check `name`, where it failed."""
+        told = [
+            replace(check, reason=why) if check.name == name and check.outcome is Outcome.FAIL else check
+            for check in self.checks
+        ]
+        return replace(self, checks=tuple(told))
 
 
 _Verdict = tuple[Outcome, str]

@@ -21,9 +21,11 @@ from app.api.table import (
     operators,
     organizations,
     roles,
+    tokens,
     usage,
     webhooks,
 )
+from app.api.tokens import TokenOperations
 from app.api.usage import UsageOperations
 from app.api.webhooks import WebhookOperations
 
@@ -39,6 +41,7 @@ def operations(
     of_audit_events: AuditEventOperations,
     of_webhooks: WebhookOperations,
     of_usage: UsageOperations,
+    of_tokens: TokenOperations,
 ) -> tuple[Operation, ...]:
     return (
         *credentials.rows(of_credentials),
@@ -50,4 +53,5 @@ def operations(
         *audit_events.rows(of_audit_events),
         *webhooks.rows(of_webhooks),
         *usage.rows(of_usage),
+        *tokens.rows(of_tokens),
     )
