@@ -60,6 +60,7 @@ from app.services.organizations import Organizations
 from app.services.own_tokens import OwnTokens
 from app.services.passwords import Passwords
 from app.services.posting import Poster
+from app.services.previewing import Previewing
 from app.services.proving import Proving
 from app.services.readiness import Readiness
 from app.services.revoking import Revoking
@@ -121,6 +122,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         audit_verification=AuditVerification(store, clock),
         usage=Usage(store, clock),
         explaining=Explaining(store, keys, settings, clock),
+        previewing=Previewing(store, clock),
         idempotency=Idempotency(store, clock),
         github_keys=GithubKeys(settings.github_keys),
         clockwork=Clockwork(store, clock),
@@ -220,6 +222,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
             webhooks=services.webhooks,
             usage=services.usage,
             explaining=services.explaining,
+            previewing=services.previewing,
             admission=admission,
             idempotency=services.idempotency,
             settings=settings,

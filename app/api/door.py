@@ -21,6 +21,7 @@ from app.api.openapi import described
 from app.api.operation import Call, Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
+from app.api.previews import PreviewOperations
 from app.api.reading import bearer, read_body
 from app.api.repeating import Repeating
 from app.api.roles import RoleOperations
@@ -42,6 +43,7 @@ from app.services.explaining import Explaining
 from app.services.idempotency import Idempotency
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.previewing import Previewing
 from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.settings import Settings
@@ -63,6 +65,7 @@ class AdminApi:
         webhooks: Webhooks,
         usage: Usage,
         explaining: Explaining,
+        previewing: Previewing,
         admission: Admission,
         idempotency: Idempotency,
         settings: Settings,
@@ -81,6 +84,7 @@ class AdminApi:
             of_audit_events=AuditEventOperations(audit_trail, settings),
             of_webhooks=WebhookOperations(webhooks, settings, clock),
             of_usage=UsageOperations(usage, clock),
+            of_previews=PreviewOperations(previewing),
             of_tokens=TokenOperations(explaining),
         )
         self._issuer = settings.issuer

@@ -56,6 +56,10 @@ _QUERY |= {
     "created_by": {"description": "Made by this actor, as the credential shows it.", "schema": _TEXT},
     "expires_before": {"description": "Expires, or has expired, before this moment.", "schema": _MOMENT},
     "unused_since": {"description": "Older than this moment, and not used since.", "schema": _MOMENT},
+    "days": {
+        "description": "How many days back.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 90, "default": 30},
+    },
     "seq": {
         "description": "The number of a change of the generation feed: `feed_seq` of the answer to what was done.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from app.api.examples import Example
 from app.api.fields import moment_text
 from app.api.operation import Answer, Call
@@ -11,7 +13,11 @@ from tokenserver.tokens.claims import AccessClaims
 from tokenserver.tokens.explanation import Outcome
 
 PATH = "/v1/tokens"
-_OUTCOMES = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.SKIPPED: "skipped"}
+_OUTCOMES: dict[Outcome, Literal["pass", "fail", "skipped"]] = {
+    Outcome.PASS: "pass",
+    Outcome.FAIL: "fail",
+    Outcome.SKIPPED: "skipped",
+}
 
 
 class TokenOperations:

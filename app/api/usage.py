@@ -18,18 +18,17 @@ from app.api.usage_bodies import (
     InstanceShown,
     RouteUsed,
     StatusAnswered,
+    UnusedScopes,
     UsageReport,
     UsageTaken,
 )
 from app.inputs.fields import moment_text
 from app.services.usage import Proof, Report, Usage, UsageView
 from tokenserver.clock import Clock
-from tokenserver.domain.usage import Applied, Call, Instance, Total
+from tokenserver.domain.usage import Applied, Call, Instance, Needs, Total
 from tokenserver.errors import InvalidRequest
 
 PATH = "/v1/usage-reports"
-REFUSED = 400
-"""From this status on, a request was not let in."""
 MOST_SHOWN = 500
 _SEQ = re.compile(r"[0-9]{1,16}", re.ASCII)
 Key = TypeVar("Key", bound=tuple[object, ...])
@@ -67,6 +66,7 @@ def _read(body: UsageReport, now: float) -> Report:
                 count=use.count,
                 first_at=at(use.first_ago_ms),
                 last_at=at(use.last_ago_ms),
+                needs=None if use.needs is None else Needs(frozenset(use.needs.roles), frozenset(use.needs.scopes)),
             ),
         )
         for use in body.uses
@@ -96,7 +96,7 @@ def _usage_shown(view: UsageView) -> CredentialUsage:
     def audience(total: Total) -> str:
         return view.audiences.get(total.api_id, total.api_id)
 
-    let_in = [total for total in view.totals if total.status < REFUSED]
+    let_in = [total for total in view.totals if total.was_let_in]
     return CredentialUsage(
         client_id=view.credential.client_id,
         since=moment_text(view.since),
@@ -133,6 +133,8 @@ def _usage_shown(view: UsageView) -> CredentialUsage:
             for (address,), found in _by(let_in, lambda total: (total.address,))
         ],
         unused_apis=list(view.unused),
+        unused_scopes=[UnusedScopes(audience=name, scopes=scopes) for name, scopes in view.unused_scopes.items()],
+        unused_roles=view.unused_roles,
     )
 
 

@@ -10,11 +10,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from app.api.outputs import Output
 from app.inputs.bodies import ABSENT, Input
-from app.inputs.fields import Address, Audience, ClientId, MomentText, Name, plain, refused, short
+from app.inputs.fields import Address, Audience, ClientId, MomentText, Name, RoleName, ScopeName, plain, refused, short
 from tokenserver.clock import DAY, HOUR
 
 MOST_USES = 1000
 MOST_APPLIED = 16
+MOST_NEEDED = 20
 LONGEST_ROUTE = 200
 MOST_COUNTED = 1_000_000_000
 LARGEST_SEQ = 2**53 - 1
@@ -42,6 +43,13 @@ class AppliedInput(Input):
     """Milliseconds before this report was sent."""
 
 
+class NeedsInput(Input):
+    """The roles and scopes by which a route let somebody in."""
+
+    roles: Annotated[list[RoleName], short(MOST_NEEDED), Field(max_length=MOST_NEEDED)] = Field(default=[])
+    scopes: Annotated[list[ScopeName], short(MOST_NEEDED), Field(max_length=MOST_NEEDED)] = Field(default=[])
+
+
 class UseInput(Input):
     """Requests of one kind. Times are milliseconds before this report was sent: no clock but the server's counts."""
 
@@ -52,6 +60,8 @@ class UseInput(Input):
     status: Annotated[int, Field(ge=100, le=599)]
     """The verdict: 200 for who was let in."""
     address: Address | None
+    needs: NeedsInput | None = None
+    """What the route required of who was let in; null or missing: not told."""
     count: Count
     first_ago_ms: Ago
     last_ago_ms: Ago
@@ -133,6 +143,11 @@ class AddressUsed(Output):
     last_used_at: MomentText
 
 
+class UnusedScopes(Output):
+    audience: str
+    scopes: list[str]
+
+
 class CredentialUsage(Output):
     client_id: str
     since: MomentText
@@ -149,6 +164,10 @@ class CredentialUsage(Output):
     addresses: list[AddressUsed]
     unused_apis: list[str]
     """Audiences of grants with which nothing was done since, at APIs whose use is told."""
+    unused_scopes: list[UnusedScopes]
+    """Scopes that it holds and no route that let it in required, at APIs that tell what their routes require."""
+    unused_roles: list[str] | None
+    """The same of roles; null where an API at which it holds a grant does not tell."""
 
 
 class InstanceShown(Output):

@@ -20,6 +20,7 @@ REPORT: Example = {
             "route": "GET /reports/{id}",
             "status": 200,
             "address": "192.0.2.17",
+            "needs": {"roles": [], "scopes": ["reports:read"]},
             "count": 12,
             "first_ago_ms": 4800,
             "last_ago_ms": 310,
@@ -72,6 +73,8 @@ USAGE: Example = {
         }
     ],
     "unused_apis": ["https://billing.example.com"],
+    "unused_scopes": [{"audience": _AUDIENCE, "scopes": ["reports:write"]}],
+    "unused_roles": ["auditor"],
 }
 
 INSTANCES: Example = {

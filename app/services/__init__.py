@@ -25,6 +25,7 @@ from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.posting import Poster
+from app.services.previewing import Previewing
 from app.services.rotations import Rotations
 from app.services.sessions import Sessions
 from app.services.signing_in import SigningIn
@@ -55,6 +56,7 @@ class Services:
     audit_verification: AuditVerification
     usage: Usage
     explaining: Explaining
+    previewing: Previewing
     idempotency: Idempotency
     github_keys: GithubKeys
     clockwork: Clockwork

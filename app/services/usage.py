@@ -47,13 +47,18 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class UsageView:
-    """`unused` are the APIs at which the credential holds a grant, whose use is told, and where it did nothing."""
+    """`unused` are the APIs at which the credential holds a grant, whose use is told, and where it did nothing.
+
+    `unused_scopes` are by audience, of APIs that tell what their routes require; `unused_roles` None where not all do.
+    """
 
     credential: Credential
     since: float
     audiences: dict[str, str]
     totals: Sequence[Total]
     unused: Sequence[str]
+    unused_scopes: dict[str, list[str]]
+    unused_roles: list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +101,30 @@ class Usage:
             credential = tx.credentials.get(caller.organization_id, client_id)
             if credential is None or (caller.only_own and credential.owner_id != caller.operator_id):
                 raise NotFound("There is no credential with this client ID.")
-            apis = {api.id: api for api in tx.catalogue.of(caller.organization_id).values()}
+            catalogue = tx.catalogue.of(caller.organization_id)
+            apis = {api.id: api for api in catalogue.values()}
             totals = tx.usage.totals(caller.organization_id, client_id)
             telling = tx.usage.apis_that_report(caller.organization_id, apis)
-        used = {apis[total.api_id].audience for total in totals if total.api_id in apis and total.status < 400}
+        let_in = [(apis[one.api_id].audience, one) for one in totals if one.api_id in apis and one.was_let_in]
+        used = {audience for audience, _ in let_in}
         granted = [grant.audience for grant in credential.restrictions.grants]
-        told = {apis[api_id].audience for api_id in telling}
+        told = {apis[api_id].audience for api_id in telling} | used
+        clear = told - {audience for audience, one in let_in if one.needs is None}
+        needs = [(audience, one.needs) for audience, one in let_in if one.needs is not None]
+        needed = {audience: {name for at, one in needs if at == audience for name in one.scopes} for audience in clear}
+        roles = {name for _, one in needs for name in one.roles}
         return UsageView(
             credential=credential,
             since=now - KEPT_DAYS * 24 * HOUR,
             audiences={api.id: api.audience for api in apis.values()},
             totals=totals,
             unused=[audience for audience in granted if audience in told - used],
+            unused_scopes={
+                audience: sorted(scopes - needed[audience])
+                for audience, scopes in credential.restrictions.scopes_at(catalogue).items()
+                if audience in clear and not scopes <= needed[audience]
+            },
+            unused_roles=sorted(credential.restrictions.roles - roles) if set(granted) <= clear else None,
         )
 
     def proof(self, caller: Caller, api_id: str, seq: int | None) -> Proof:

@@ -465,9 +465,9 @@ class AttemptRow(Base):
 
 
 class UsageRow(Base):
-    """What one credential did at one API within an hour, by instance, route, status and address.
+    """What one credential did at one API within an hour, by instance, route, status, address and what it needed there.
 
-    `client_id` is empty for whoever has proven nothing, `route` and `address` where they were not told.
+    `client_id` is empty for whoever has proven nothing, `route`, `address` and `needs` where they were not told.
     """
 
     __tablename__ = "usage"
@@ -481,6 +481,7 @@ class UsageRow(Base):
     route: Mapped[str] = mapped_column(primary_key=True)
     status: Mapped[int] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(primary_key=True)
+    needs: Mapped[str] = mapped_column(primary_key=True, server_default=text("''"))
     count: Mapped[int]
     first_at: Mapped[int]
     last_at: Mapped[int]

@@ -1,9 +1,9 @@
 """What have resource servers told of their use? Sums by the hour, and how far each of their processes has come.
 
-`usage` has one row for each hour, credential, API, instance, route, status and address. An hour of one credential at
-one API is told apart in `MOST_ROWS` and no more; what is beyond is summed by status only. Rows go after
-`KEPT_DAYS`; processes, when they have been silent for longer than a token can live: whatever they missed, no token of
-before is left that they could let in.
+`usage` has one row for each hour, credential, API, instance, route, status, address, and the roles and scopes by which
+the route let the caller in. An hour of one credential at one API is told apart in `MOST_ROWS` and no more; what is
+beyond is summed by status only. Rows go after `KEPT_DAYS`; processes, when they have been silent for longer than a
+token can live: whatever they missed, no token of before is left that they could let in.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.store.models import GenerationEventRow, UsageInstanceRow, UsageRow
 from tokenserver.clock import DAY, HOUR
-from tokenserver.domain.usage import Applied, Call, Instance, Total
+from tokenserver.domain.usage import Applied, Call, Instance, Needs, Total
 
 KEPT_DAYS = 90
 MOST_ROWS = 200
@@ -27,7 +27,7 @@ MOST_INSTANCES = 1000
 REMEMBERED = 2 * HOUR
 """Seconds that a silent process is remembered: longer than its batches are sent again."""
 
-_Key = tuple[str, str, str, int, str]
+_Key = tuple[str, str, str, int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,10 @@ class UsageStore:
         )
         known = {_key(row): row for row in self._session.scalars(select(UsageRow).where(*mine))}
         for call in calls:
-            key = (place.instance, client_id, call.route, call.status, call.address)
+            needs = "" if call.needs is None else call.needs.text
+            key = (place.instance, client_id, call.route, call.status, call.address, needs)
             if key not in known and len(known) >= MOST_ROWS:
-                key = ("", client_id, "", call.status, "")
+                key = ("", client_id, "", call.status, "", "")
             row = known.get(key)
             if row is None:
                 row = known[key] = _row(place, hour, key, call)
@@ -101,15 +102,18 @@ class UsageStore:
             row.last_at = max(row.last_at, int(call.last_at))
         self._session.flush()
 
-    def totals(self, organization_id: str, client_id: str) -> list[Total]:
-        """All that is known of one credential: by API, route, status and address."""
-        group = (UsageRow.api_id, UsageRow.route, UsageRow.status, UsageRow.address)
+    def totals(self, organization_id: str, client_id: str, since: int = 0) -> list[Total]:
+        """What is known of one credential: by API, route, status, address and what was needed."""
+        group = (UsageRow.api_id, UsageRow.route, UsageRow.status, UsageRow.address, UsageRow.needs)
         query = (
             select(*group, func.sum(UsageRow.count), func.min(UsageRow.first_at), func.max(UsageRow.last_at))
-            .where(UsageRow.organization_id == organization_id, UsageRow.client_id == client_id)
+            .where(UsageRow.organization_id == organization_id, UsageRow.client_id == client_id, UsageRow.hour >= since)
             .group_by(*group)
         )
-        return [Total(*row[:4], int(row[4]), *row[5:]) for row in self._session.execute(query)]
+        return [
+            Total(*row[:4], count=int(row[5]), first_at=row[6], last_at=row[7], needs=Needs.of(row[4]))
+            for row in self._session.execute(query)
+        ]
 
     def apis_that_report(self, organization_id: str, api_ids: Iterable[str]) -> frozenset[str]:
         """Of these, those whose resource servers tell of their use."""
@@ -134,11 +138,11 @@ class UsageStore:
 
 
 def _key(row: UsageRow) -> _Key:
-    return row.instance, row.client_id, row.route, row.status, row.address
+    return row.instance, row.client_id, row.route, row.status, row.address, row.needs
 
 
 def _row(place: Place, hour: int, key: _Key, call: Call) -> UsageRow:
-    instance, client_id, route, status, address = key
+    instance, client_id, route, status, address, needs = key
     return UsageRow(
         organization_id=place.organization_id,
         api_id=place.api_id,
@@ -148,6 +152,7 @@ def _row(place: Place, hour: int, key: _Key, call: Call) -> UsageRow:
         route=route,
         status=status,
         address=address,
+        needs=needs,
         count=0,
         first_at=int(call.first_at),
         last_at=int(call.last_at),

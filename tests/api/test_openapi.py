@@ -64,8 +64,8 @@ def test_addresses_are_of_the_issuer_whatever_the_request_says(described):
     assert "evil" not in answer.text
 
 
-ASKING = {"inspectToken", "previewCredentialChange"}
-"""Questions that are too long, or too secret, for a URL: a POST that changes nothing."""
+ASKING = {"inspectToken"}
+"""A question that is too secret for a URL: a POST that changes nothing."""
 
 
 def test_every_operation_names_one_scope_that_can_be_granted(contract):

@@ -104,6 +104,7 @@ DEEDS = {
         )
     ],
     "inspectToken": [Deed(nothing, (), {"token": "a.b.c"})],
+    "previewCredentialChange": [Deed(a_credential, (), {"roles": []})],
     "createCredential": [Deed(nothing, (Event.CREDENTIAL_CREATED,), {"name": "x"})],
     "changeCredential": [Deed(a_credential, (Event.CREDENTIAL_UPDATED,), {"name": "other"})],
     "deleteCredential": [Deed(a_credential, (Event.CREDENTIAL_DELETED,))],

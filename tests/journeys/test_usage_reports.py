@@ -57,6 +57,30 @@ def test_two_apis_prove_within_seconds_that_a_regeneration_has_arrived_and_one_t
     assert shown["summary"] == f"1 of 2 have applied change {later['feed_seq']}; 1 silent."
 
 
+def test_what_is_not_used_and_what_a_narrower_credential_would_have_been_refused_is_known_before(own_world):
+    world = own_world
+    reporter = world.manage(
+        "POST",
+        "/v1/credentials",
+        {"name": "reporter", "grants": [{"audience": ADMIN, "access": "custom", "scopes": ["usage:write"]}]},
+    )
+    given = {"client_id": reporter["client_id"], "secret": reporter["client_secret"], "interval": 0.5}
+    api = world.start_api(reports={**given, "instance": "api-1"})
+    made = world.credential(roles=["reader", "cloud_admin"])
+    token = world.token(made["client_id"], made["client_secret"])
+    assert [world.call(api, token, path) for path in ("/reader", "/reader", "/write")] == [200] * 3
+    path = f"/v1/credentials/{made['client_id']}"
+    found = eventually(lambda: (seen := at(world, f"{path}/usage"))["count"] == 3 and seen, "every call is told")
+    assert (found["unused_roles"], found["unused_scopes"]) == (
+        ["cloud_admin"],
+        [{"audience": AUDIENCE, "scopes": ["reports:read"]}],
+    )
+    foreseen = world.manage("POST", f"{path}/preview", {"roles": ["cloud_admin"], "allowed_ips": "127.0.0.0/8"})
+    assert (foreseen["ends_tokens"], foreseen["calls"], foreseen["refused"]) == (True, 3, 2)
+    assert foreseen["reasons"] == [{"reason": "role", "audience": AUDIENCE, "what": "reader", "count": 2}]
+    assert world.call(api, token, "/reader") == 200, "nothing has changed"
+
+
 def test_a_reporter_without_a_server_lets_requests_pass(own_world):
     world = own_world
     given = {"client_id": "tsc_nobody", "secret": "tss_wrong", "interval": 0.5, "instance": "api-1"}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.callers import PEER, Request, bearer
 from tests.support.transports import RealTime
-from tokenserver.resource import Policy, Require, UsageReports
+from tokenserver.resource import Policy, Require, UsageReports, all_of, any_of
 from tokenserver.resource.asgi import TokenMiddleware
 from tokenserver.resource.testing import CLIENT_ID, FakeIssuer
 from tokenserver.resource.usage import OLDEST_BATCH
@@ -86,6 +86,34 @@ def test_each_request_is_told_once_by_credential_route_status_and_address(issuer
     assert {use["route"] for use in server.uses} == {"GET /reports/{id}"}
     assert {use["address"] for use in server.uses if use["client_id"]} == {PEER}
     assert told[None, 401]["address"] is None
+
+
+READS, ADMIN = Require(scopes={"reports:read"}), Require(roles={"cloud_admin"})
+NEEDS = {
+    "nothing": (ANYBODY, {"roles": [], "scopes": []}),
+    "roles and scopes": (
+        Require(roles={"b", "a"}, scopes={"reports:read"}),
+        {"roles": ["a", "b"], "scopes": ["reports:read"]},
+    ),
+    "the alternative that was met": (any_of(ADMIN, READS), {"roles": [], "scopes": ["reports:read"]}),
+    "all of it": (
+        all_of(any_of(ADMIN, READS), Require(roles={"a"})),
+        {"roles": ["a"], "scopes": ["reports:read"]},
+    ),
+    "more than is told": (Require(scopes={f"s{n}" for n in range(21)}), None),
+    "a table": (Policy([("*", "/**", READS)]), {"roles": [], "scopes": ["reports:read"]}),
+    "a function": (lambda _method, _path: READS, {"roles": [], "scopes": ["reports:read"]}),
+}
+
+
+@pytest.mark.parametrize(("require", "told"), NEEDS.values(), ids=NEEDS.keys())
+def test_the_roles_and_scopes_by_which_somebody_was_let_in_are_told(require, told, issuer, server, reporting, call):
+    verifier = reporting()
+    scopes = {"reports:read", *(f"s{n}" for n in range(21))}
+    assert call(verifier, require, bearer(issuer.token(roles={"a", "b"}, scopes=scopes))).status == 200
+    assert call(verifier, Require(roles={"nobody"}), bearer(issuer.token())).status == 403
+    verifier.usage.report()
+    assert {use["status"]: use["needs"] for use in server.uses} == {200: told, 403: None}
 
 
 def test_a_path_as_it_was_sent_is_never_told(issuer, server, reporting, call):

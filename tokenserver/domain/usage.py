@@ -12,6 +12,8 @@ from typing import Final
 
 from tokenserver.domain.restrictions import LONGEST_LIFETIME
 
+REFUSED: Final = 400
+"""From this status on, a request was not let in."""
 SILENT_AFTER: Final = 3
 """Intervals."""
 GRACE: Final = 1.0
@@ -21,8 +23,31 @@ COUNTED_FOR: Final = LONGEST_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """The roles and scopes by which a route let somebody in."""
+
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def text(self) -> str:
+        """Never empty; names have no spaces."""
+        named = [f"role:{name}" for name in sorted(self.roles)] + [f"scope:{name}" for name in sorted(self.scopes)]
+        return " ".join(named) or "-"
+
+    @classmethod
+    def of(cls, text: str) -> Needs | None:
+        """What `text` says; None for the empty one, where nothing was told."""
+        if not text:
+            return None
+        named = [one.partition(":") for one in text.split(" ") if one != "-"]
+        roles = frozenset(name for kind, _, name in named if kind == "role")
+        return cls(roles, frozenset(name for kind, _, name in named if kind == "scope"))
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """Some calls of one kind. Route and address are empty where they are not told."""
+    """Some calls of one kind. Route and address are empty where they are not told, and so is what they needed."""
 
     route: str
     status: int
@@ -30,6 +55,7 @@ class Call:
     count: int
     first_at: float
     last_at: float
+    needs: Needs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +69,11 @@ class Total:
     count: int
     first_at: int
     last_at: int
+    needs: Needs | None = None
+
+    @property
+    def was_let_in(self) -> bool:
+        return self.status < REFUSED
 
 
 @dataclass(frozen=True, slots=True)

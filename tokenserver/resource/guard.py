@@ -24,7 +24,7 @@ from tokenserver.resource.judge import NotYetKnown
 from tokenserver.resource.policy import Policy
 from tokenserver.resource.principal import Principal
 from tokenserver.resource.protected_resource import ProtectedResource
-from tokenserver.resource.require import Lacking, Open, Require, Required, RequireOf
+from tokenserver.resource.require import Lacking, Needs, Open, Require, Required, RequireOf
 from tokenserver.resource.verifier import Verifier
 
 log = logging.getLogger("tokenserver.resource")
@@ -126,7 +126,7 @@ class Guard:
             peer = None if client_id is None else presented.peer  # strangers fill nothing
             if peer is not None and presented.forwarded:
                 peer = usage.address_behind(peer, presented.forwarded)
-            usage.add(client_id, route, status, peer)
+            usage.add(client_id, route, status, peer, self._needs(presented, outcome))
         except Exception as fault:  # noqa: BLE001  the function is the app's; a count is not worth a request
             log.error("unexpected %s at %s", type(fault).__name__, _place_of(fault))  # noqa: TRY400  no stranger's text
 
@@ -170,6 +170,13 @@ class Guard:
         except Refused as fault:
             return replace(self.refusal(fault), client_id=proven.principal.client_id)
         return proven.principal
+
+    def _needs(self, presented: Presented, outcome: Outcome) -> Needs | None:
+        """The roles and scopes by which the caller was let in."""
+        if not isinstance(outcome, Principal):
+            return None
+        required = self._require or self._required_of(presented)
+        return required.relied_on(outcome) if isinstance(required, Require) else None
 
     def _required_of(self, presented: Presented) -> Required | None:
         """None closes the route, to those with a valid token as well."""

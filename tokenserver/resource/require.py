@@ -20,7 +20,7 @@ Ways to require different things of different routes:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Literal, TypedDict
 
@@ -47,6 +47,10 @@ class OnStale(StrEnum):
             raise ValueError(f"on_stale must be one of {', '.join(cls)}") from None
 
 
+Needs = tuple[tuple[str, ...], tuple[str, ...]]
+"""Roles and scopes, each in order."""
+
+
 class Lacking(InsufficientScope):
     """Something required is missing. `scopes` are those required, for the `scope` of the challenge (RFC 6750 §3)."""
 
@@ -71,6 +75,7 @@ class Require:
     on_stale: OnStale | None
     choices: tuple[tuple[Require, ...], ...]
     """One requirement of each must be met: what `any_of` has made."""
+    _named: tuple[tuple[str, ...], tuple[str, ...]] = field(repr=False, compare=False)
 
     def __init__(
         self,
@@ -101,6 +106,7 @@ class Require:
             object.__setattr__(self, what, place)
         object.__setattr__(self, "on_stale", None if on_stale is None else OnStale.read(on_stale))
         object.__setattr__(self, "choices", chosen)
+        object.__setattr__(self, "_named", (tuple(sorted(named_roles)), tuple(sorted(named_scopes))))
 
     def met_by(self, principal: Principal) -> bool:
         """Whether `principal` has all of it."""
@@ -125,6 +131,18 @@ class Require:
         for choice in self.choices:
             if not any(one.met_by(principal) for one in choice):
                 raise Lacking(self._scopes_to_ask_for, detail="meets none of the alternatives")
+
+    def relied_on(self, principal: Principal) -> Needs:
+        """The roles and scopes by which `principal`, who has been let in, met this: of each choice, the first."""
+        if not self.choices:
+            return self._named
+        roles, scopes = set(self.roles), set(self.scopes)
+        for choice in self.choices:
+            met = next((one for one in choice if one.met_by(principal)), None)
+            more = ((), ()) if met is None else met.relied_on(principal)
+            roles.update(more[0])
+            scopes.update(more[1])
+        return tuple(sorted(roles)), tuple(sorted(scopes))
 
     def all_scopes(self) -> frozenset[str]:
         """Every scope that is named anywhere in it."""

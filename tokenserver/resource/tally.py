@@ -1,7 +1,8 @@
 """Who has called what, how often? Counts of requests in groups, bounded whatever strangers send.
 
-A group is a credential, a route, a status and an address. The request path adds one to a group under a short lock, and
-does nothing else. When there are too many groups, the oldest goes and only its number of requests is kept (`untold`).
+A group is a credential, a route, a status, an address, and the roles and scopes by which the caller was let in. The
+request path adds one to a group under a short lock, and does nothing else. When there are too many groups, the oldest
+goes and only its number of requests is kept (`untold`).
 """
 
 from __future__ import annotations
@@ -13,17 +14,25 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tokenserver.clock import Clock
+from tokenserver.resource.require import Needs
 
 MOST_GROUPS: Final = 1000
 
 
 class Group(NamedTuple):
-    """`client_id` and `address` are None where nothing was proven; `route` where no template names the path."""
+    """`client_id` and `address` are None where nothing was proven; `route` where no template names the path; `needs`
+    for whoever was not let in.
+    """
 
     client_id: str | None
     route: str | None
     status: int
     address: str | None
+    needs: Needs | None = None
+
+
+_Key = tuple[str | None, str | None, int, str | None, Needs | None]
+"""A group, without the cost of making one."""
 
 
 class Use:
@@ -58,13 +67,15 @@ class Tally:
     def begin_anew(self) -> None:
         """Forget everything: a forked child must not tell what its parent has counted."""
         self._lock = threading.Lock()
-        self._uses: OrderedDict[Group | tuple[str | None, str | None, int, str | None], Use] = OrderedDict()
+        self._uses: OrderedDict[_Key, Use] = OrderedDict()
         self._untold = 0
 
-    def add(self, client_id: str | None, route: str | None, status: int, address: str | None) -> None:
+    def add(
+        self, client_id: str | None, route: str | None, status: int, address: str | None, needs: Needs | None = None
+    ) -> None:
         """One request more."""
         now = self._ticks()
-        group = (client_id, route, status, address)
+        group = (client_id, route, status, address, needs)
         with self._lock:
             use = self._uses.get(group)
             if use is None:
@@ -82,7 +93,7 @@ class Tally:
     def __len__(self) -> int:
         return len(self._uses)
 
-    def _new(self, group: tuple[str | None, str | None, int, str | None], now: float) -> Use:
+    def _new(self, group: _Key, now: float) -> Use:
         if len(self._uses) >= self._most:
             _, oldest = self._uses.popitem(last=False)
             self._untold += oldest.count

@@ -7,6 +7,8 @@
   fills. So memory is bounded, and a process that is killed loses what it had not sent.
 - The path of a request is never told, since it may hold a secret: told are the patterns of a `Policy`, or what the
   function `route_of` makes of method and path. Addresses are told of callers that have proven who they are.
+- Of who was let in, the roles and scopes are told by which the route let them in; so the server can say which are not
+  used, and whom a narrower restriction would have refused. What a handler checks by itself is not among them.
 - `status` is the guard's verdict: 200 for who was let in, whatever the app then answers.
 - Times are told as milliseconds before the sending, so that no clock but the server's has to be right.
 - A change of the feed that was applied here is told at once: the server can say who has applied it.
@@ -43,6 +45,8 @@ OLDEST_BATCH: Final = HOUR / 2
 """Seconds after which a batch that nobody takes is given up. The server knows its number for longer."""
 LONGEST_ROUTE: Final = 200
 LONGEST_INSTANCE: Final = 100
+MOST_NEEDED: Final = 20
+"""Roles, and scopes, of one requirement that are told; of a longer one nothing is."""
 _LONGEST_REMEMBERED: Final = 256
 
 _chance = SystemRandom()  # forked processes must not draw the same pauses
@@ -206,6 +210,7 @@ class Usage:
                 "route": _route_told(group),
                 "status": group.status,
                 "address": self._address_told(group),
+                "needs": _needs_told(group),
                 **_when(use, now),
             }
 
@@ -234,6 +239,13 @@ class Usage:
 def _route_told(group: Group) -> str | None:
     route = group.route
     return route if isinstance(route, str) and 0 < len(route) <= LONGEST_ROUTE and route.isprintable() else None
+
+
+def _needs_told(group: Group) -> dict[str, list[str]] | None:
+    if group.needs is None or max(map(len, group.needs)) > MOST_NEEDED:
+        return None
+    roles, scopes = group.needs
+    return {"roles": list(roles), "scopes": list(scopes)}
 
 
 def _when(use: Use, now: float) -> dict[str, int]:

@@ -12,6 +12,7 @@ from app.api.credentials import CredentialOperations
 from app.api.operation import Operation
 from app.api.operators import OperatorOperations
 from app.api.organizations import OrganizationOperations
+from app.api.previews import PreviewOperations
 from app.api.roles import RoleOperations
 from app.api.table import (
     apis,
@@ -41,6 +42,7 @@ def operations(
     of_audit_events: AuditEventOperations,
     of_webhooks: WebhookOperations,
     of_usage: UsageOperations,
+    of_previews: PreviewOperations,
     of_tokens: TokenOperations,
 ) -> tuple[Operation, ...]:
     return (
@@ -52,6 +54,6 @@ def operations(
         *operators.rows(of_operators),
         *audit_events.rows(of_audit_events),
         *webhooks.rows(of_webhooks),
-        *usage.rows(of_usage),
+        *usage.rows(of_usage, of_previews),
         *tokens.rows(of_tokens),
     )

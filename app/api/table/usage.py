@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from app.api import inputs
 from app.api import usage_bodies as bodies
 from app.api import usage_examples as examples
+from app.api.examples import CREDENTIAL_CHANGE
 from app.api.operation import Operation
+from app.api.preview_bodies import ChangePreview
+from app.api.previews import ANSWERED, DAYS, PreviewOperations
 from app.api.usage import PATH, UsageOperations
 
 
-def rows(do: UsageOperations) -> tuple[Operation, ...]:
+def rows(do: UsageOperations, of_previews: PreviewOperations) -> tuple[Operation, ...]:
     return (
         Operation(
             name="reportUsage",
@@ -44,6 +48,27 @@ def rows(do: UsageOperations) -> tuple[Operation, ...]:
             gives=bodies.CredentialUsage,
             versioned=False,
             answered=examples.USAGE,
+        ),
+        Operation(
+            name="previewCredentialChange",
+            method="POST",
+            path="/v1/credentials/{client_id}/preview",
+            scope="credentials:write",
+            own="personal:write",
+            handler=of_previews.preview,
+            summary="Say what a change of a credential would do",
+            description=(
+                "Takes what `PATCH` takes, refuses what it would refuse (but for a name that is taken), and changes"
+                " nothing. Whether every token that is out would end; and which calls of the last `days` (30, at most"
+                " 90), as resource servers have told them, the new terms would have refused."
+            ),
+            takes=inputs.CredentialChange,
+            gives=ChangePreview,
+            query=(DAYS,),
+            versioned=False,
+            conflicts=True,
+            asked=CREDENTIAL_CHANGE,
+            answered=ANSWERED,
         ),
         Operation(
             name="listApiInstances",
