@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hmac
 import http.server
 import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +21,10 @@ import requests
 import yaml
 
 from app.oauth.forward_auth import told
+from tests.support.transports import RealTime
 from tests.support.world import AUDIENCE, ROOT, World, a_world, eventually, free_port
 from tokenserver.resource.principal import Principal
+from tokenserver.resource.testing import FakeIssuer
 
 GATEWAYS = ROOT / "docs" / "gateways"
 ASKED_ABOUT = "https://apache.example.com"
@@ -46,6 +51,7 @@ class Gateway:
     def __init__(self, world: World, port: int) -> None:
         self.world = world
         self.base = f"http://127.0.0.1:{port}"
+        self.keys = Path()
 
     def get(self, token: str | None, **headers: str) -> requests.Response:
         if token is not None:
@@ -114,6 +120,9 @@ def running(kind: str, world: World, api: int, folder: Path, **environment: str)
     elif kind == "haproxy":
         put("forward_auth.lua", folder, world, api, port)
         command = [program("haproxy", "haproxy"), "-db", "-f", str(put("haproxy.cfg", folder, world, api, port))]
+    elif kind == "haproxy_jwt":
+        assert fetch_keys(world, folder) == 10
+        command = [program("haproxy", "haproxy"), "-db", "-f", str(put("haproxy_jwt.cfg", folder, world, api, port))]
     else:
         config = put("apache.conf", folder, world, api, port)
         more = f"PidFile {folder}/pid\nErrorLog {folder}/log\nDefaultRuntimeDir {folder}\n"
@@ -141,6 +150,11 @@ def running(kind: str, world: World, api: int, folder: Path, **environment: str)
         process.terminate()
         process.wait(timeout=20)
         output.close()
+
+
+def fetch_keys(world: World, folder: Path) -> int:
+    command = [sys.executable, str(GATEWAYS / "jwks_to_pem.py"), f"{world.issuer}/.well-known/jwks.json", "keys"]
+    return subprocess.run(command, cwd=folder, check=False, timeout=60, capture_output=True).returncode
 
 
 def _folders(folder: Path) -> str:
@@ -262,6 +276,93 @@ def test_apache_asks_by_introspection(guarded, echo, tmp_path):
         assert gateway.get("x").status_code == 401
         guarded.manage("POST", f"/v1/credentials/{app['client_id']}/regenerate")
         eventually(lambda: gateway.get(token).status_code == 401, "Apache has asked again", seconds=10)
+
+
+# --- HAProxy by itself ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def alone(guarded, echo, tmp_path_factory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("alone")
+    with running("haproxy_jwt", guarded, echo, folder) as gateway:
+        gateway.keys = folder / "keys" / "key-1.pem"
+        yield gateway
+
+
+def test_haproxy_lets_in_what_is_signed_for_it_and_tells_who_it_is(alone):
+    made = alone.world.credential()
+    answer = alone.get(alone.world.token(made["client_id"], made["client_secret"]), **{"X-Auth-Roles": "cloud_admin"})
+    assert answer.status_code == 200, answer.text
+    told = alone.told(answer)
+    assert told["x-auth-client-id"] == made["client_id"]
+    assert told["x-auth-scopes"].split() == ["reports:read", "reports:write"]
+    assert told["x-auth-organization"].startswith("org_")
+    assert not {"x-auth-roles", "x-auth-project"} & told.keys()
+    assert not [name for name, _ in answer.json() if name == "authorization"]
+
+
+def encoded(**members: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps(members).encode()).rstrip(b"=").decode()
+
+
+def by_secret(payload: str, secret: bytes) -> str:
+    text = f"{encoded(alg='HS256', typ='at+jwt')}.{payload}"
+    signature = hmac.digest(secret, text.encode(), "sha256")
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def test_haproxy_refuses_what_a_look_at_the_token_shows(alone):
+    """What others signed with whatever they could find, and what the server signed for something else."""
+    world = alone.world
+    made = world.credential()
+    token = world.token(made["client_id"], made["client_secret"])
+    head, payload, signature = token.split(".")
+    other = "https://other.example.com"
+    world.manage("POST", "/v1/apis", {"audience": other, "name": "Other", "scopes": []})
+    elsewhere = world.credential(grants=[{"audience": other, "access": "all_read"}])
+    refused = {
+        "a forger's": FakeIssuer(world.issuer, audience=AUDIENCE, clock=RealTime()).token(scopes={"reports:read"}),
+        "no signature": f"{head}.{payload}.",
+        "another payload": f"{head}.{payload[:-2]}AA.{signature}",
+        "the algorithm none": f"{encoded(alg='none', typ='at+jwt')}.{payload}.",
+        "the public key as a secret": by_secret(payload, alone.keys.read_bytes()),
+        "another type": requests.get(f"{world.issuer}/oauth/generations", timeout=20).text,
+        "another API's": world.token(elsewhere["client_id"], elsewhere["client_secret"]),
+        "no token": "x",
+    }
+    assert {why: alone.get(told).status_code for why, told in refused.items()} == dict.fromkeys(refused, 401)
+    for authorization in (f"Bearer {token}, Bearer {token}", f"Basic {token}", "Bearer"):
+        answer = requests.get(alone.base, headers={"Authorization": authorization}, timeout=20)
+        assert answer.status_code == 401, authorization
+    writer = world.credential(grants=[{"audience": AUDIENCE, "access": "custom", "scopes": ["reports:write"]}])
+    assert alone.get(world.token(writer["client_id"], writer["client_secret"])).status_code == 403
+
+
+def test_haproxy_by_itself_does_not_know_what_was_ended_as_its_file_says(alone):
+    """Should it ever learn to, the file and the page are to be rewritten."""
+    made = alone.world.credential()
+    token = alone.world.token(made["client_id"], made["client_secret"])
+    alone.world.manage("POST", f"/v1/credentials/{made['client_id']}/regenerate")
+    assert alone.get(token).status_code == 200
+    assert "THIS DOES NOT KNOW WHAT WAS ENDED" in (GATEWAYS / "haproxy_jwt.cfg").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_haproxy_by_itself_refuses_a_token_when_it_expires(alone):
+    made = alone.world.credential(token_lifetime=60)
+    token = alone.world.token(made["client_id"], made["client_secret"])
+    assert alone.get(token).status_code == 200
+    eventually(lambda: alone.get(token).status_code == 401, "it has expired", seconds=70)
+
+
+def test_the_keys_for_haproxy_are_told_to_be_new_only_when_they_are(guarded, tmp_path):
+    assert [fetch_keys(guarded, tmp_path) for _ in range(2)] == [10, 0]
+    one, two = ((tmp_path / "keys" / f"key-{number}.pem").read_text() for number in (1, 2))
+    assert one == two
+    guarded.shell("keys", "rotate")
+    eventually(lambda: fetch_keys(guarded, tmp_path) == 10, "the new key is published")
+    assert (tmp_path / "keys" / "key-1.pem").read_text() == one
+    assert (tmp_path / "keys" / "key-2.pem").read_text() != two
 
 
 @pytest.mark.parametrize("file", ["nginx.conf", "haproxy.cfg", "traefik.yaml", "Caddyfile", "README.md"])
