@@ -134,6 +134,7 @@ def test_what_is_missing_is_said_when_the_app_is_made_or_the_view_is_called(veri
     app.testing = True
     with pytest.raises(RuntimeError, match="no TokenGuard"):
         by(app)("/reports")
+    app = site(hello)
     TokenGuard(app, verifier)
     with pytest.raises(RuntimeError, match="already"):
         TokenGuard(app, verifier)
@@ -216,3 +217,53 @@ def test_no_spelling_reaches_a_closed_route(method, mount, issuer, verifier):
         list(app(environ, lambda *_: lambda _: None))
     assert "admin" not in where
     assert "page" in where or method == "get"
+
+
+# --- what Flask answers before a view has a say -----------------------------------------------------------------------
+
+SLASHED = ("/reports", "//reports", "/reports//", "//reports/", "/%72eports", "/api/../reports")
+
+
+def slashed(verifier, policy=None) -> Flask:
+    app = Flask(__name__)
+    app.add_url_rule("/reports/", "reports", require(ADMIN)(hello))
+    app.add_url_rule("/open/", "open", lambda: "open to all")
+    TokenGuard(app, verifier, policy)
+    return app
+
+
+@pytest.mark.parametrize("path", SLASHED)
+def test_a_redirect_to_a_guarded_view_is_told_only_to_those_who_may_see_it(path, issuer, verifier):
+    call = by(slashed(verifier))
+    for headers in ({}, {"Authorization": "Bearer x"}, issuer.authorization(roles={"reader"})):
+        answer = call(path, headers)
+        assert answer.status in {401, 403, 404}, path
+        assert "location" not in answer.headers
+    assert call(path, issuer.authorization(roles={"cloud_admin"})).status in {200, 308, 404}
+
+
+def test_who_may_see_it_is_redirected_as_flask_does_and_so_is_everybody_to_what_is_open(issuer, verifier):
+    call = by(slashed(verifier))
+    answer = call("/reports", issuer.authorization(roles={"cloud_admin"}))
+    assert (answer.status, answer.headers["location"].rpartition("/reports/")[1]) == (308, "/reports/")
+    assert call("/open").status == 308
+
+
+def test_a_redirect_of_an_app_below_a_mount_is_kept_as_well(verifier):
+    app = slashed(verifier)
+    with app.test_client() as client:
+        asked = {"base_url": "http://localhost/below"}
+        assert client.get("/reports", **asked).status_code == 401
+        assert client.get("/open", **asked).status_code == 308
+
+
+@pytest.mark.parametrize("path", [*SLASHED, "/reports/", "/open", "/open/", "/nowhere", *SPELLINGS])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_with_a_policy_strangers_are_told_nothing_that_flask_would_say_first(path, method, verifier):
+    policy = Policy([("GET", "/reports/", ADMIN), ("GET", "/open/", Policy.OPEN)])
+    answer = by(slashed(verifier, policy))(path, method=method)
+    if (method, path) == ("GET", "/open/"):
+        assert answer.status == 200
+    else:
+        assert answer.status == 401, answer
+        assert not {"location", "allow"} & answer.headers.keys()

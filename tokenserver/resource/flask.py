@@ -11,6 +11,10 @@
 `View.decorators` alike. Only decorated views are guarded: with a `Policy`, `TokenGuard(app, verifier, policy)`, the
 whole app is, static files and unknown addresses included, and views may require more.
 
+Flask answers some requests before a view has a say: `/reports` by a redirect (308) where the rule is `/reports/`, a
+wrong method by 405, OPTIONS by the methods. With a `Policy` none of that is told to strangers. Without one, a redirect
+to a guarded view is kept from them too; methods are not.
+
 An app factory makes `tokens = TokenGuard()` once and calls `tokens.init_app(app)`; where no verifier is given, one is
 made of `app.config["TOKENSERVER"]`, the arguments of `Verifier` as a dict.
 """
@@ -20,9 +24,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
+from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Response, current_app, request  # noqa: TID251  the way of Flask's extensions: one per app
+from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 from tokenserver.resource.answers import Answer
 from tokenserver.resource.guard import Guard
@@ -35,6 +42,8 @@ from tokenserver.resource.wsgi import PRINCIPAL, TokenMiddleware, presented_in
 __all__ = ["TokenGuard", "current_principal", "require"]
 
 _NAME = "tokenserver"
+_REQUIRED = "_tokenserver_required"
+_MOST_REDIRECTS = 5
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +71,7 @@ class TokenGuard:
             raise RuntimeError("this app has a TokenGuard already")
         guards = _Guards(verifier or self._verifier or _configured(app), metadata=self._metadata, explain=self._explain)
         app.extensions[_NAME] = guards
+        app.before_request(_refuse_before_a_redirect)
         policy = policy or self._policy
         if policy is not None:
             guarded = TokenMiddleware(
@@ -100,9 +110,39 @@ def require(given: Require | None = None, /, **terms: Unpack[Terms]) -> Callable
             request.environ[PRINCIPAL] = outcome
             return current_app.ensure_sync(view)(*args, **kwargs)
 
+        setattr(guarded, _REQUIRED, required)
         return cast("Callable[P, R]", guarded)
 
     return decorate
+
+
+def _refuse_before_a_redirect() -> Response | None:
+    """Whoever may not see a view is not told how it is spelled, either. Nobody is let in here."""
+    required = _required_behind(request.routing_exception)
+    if required is None:
+        return None
+    outcome = _guards().of(required).outcome(presented_in(request.environ, routed=True))
+    return None if isinstance(outcome, Principal) else _response(cast("Answer", outcome))
+
+
+def _required_behind(met: object) -> Require | None:
+    """What the view requires to which Flask is about to redirect, if it is guarded."""
+    adapter = current_app.create_url_adapter(request)
+    for _ in range(_MOST_REDIRECTS):
+        if not isinstance(met, RequestRedirect) or adapter is None:
+            return None
+        try:
+            endpoint, _ = adapter.match(_path_in(met.new_url, adapter), method=request.method)
+        except HTTPException as fault:
+            met = fault
+        else:
+            return getattr(current_app.view_functions.get(endpoint), _REQUIRED, None)
+    return None
+
+
+def _path_in(url: str, adapter: MapAdapter) -> str:
+    """The path inside the app."""
+    return unquote(urlsplit(url).path).removeprefix(adapter.script_name.rstrip("/"))
 
 
 def _guards() -> _Guards:
