@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -181,7 +182,7 @@ def test_whatever_is_sent_as_a_token_fails_a_check_and_is_not_repeated(token, re
         assert json.dumps(token)[1:-1] not in answer.text
 
 
-FAULTY = {
+FAULTY: dict[str, list[dict[str, Any]]] = {
     "/token": [{"token": ""}, {"token": "  "}, {"token": 7}, {"token": None}],
     "": [{}, {"token": "x", "ip": "192.0.2.1"}],
     "/address": [{"token": "x", "address": "192.0.2.0/24"}, {"token": "x", "address": "localhost"}],

@@ -231,6 +231,10 @@ def test_a_doubled_or_malformed_token_is_refused(gateway):
         assert answer.status_code == 401, authorization
 
 
+@pytest.mark.fault(
+    "the token server is away from a gateway that asks it",
+    "503 with `Retry-After`",
+)
 @pytest.mark.slow
 def test_while_the_token_server_is_away_nobody_passes(echo, tmp_path_factory, tmp_path):
     with a_world(tmp_path_factory.mktemp("away"), trusted_proxies="127.0.0.0/8") as world:

@@ -33,6 +33,10 @@ def answer(api: str, token: str) -> requests.Response:
     return requests.get(f"{api}/any", headers={"Authorization": f"Bearer {token}"}, timeout=20)
 
 
+@pytest.mark.fault(
+    "an app is cut off from the feed only, and `on_stale` is `introspect`",
+    "the token server says of each token whether it is good",
+)
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
 def test_the_issuer_decides_about_each_token_and_silence_refuses(kind, place):
     world, weir, credential = place

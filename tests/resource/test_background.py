@@ -86,6 +86,10 @@ def test_a_brand_new_key_passes_at_once_though_a_poll_is_being_held(issuer, thre
     assert len(threads_of_ours()) == 2
 
 
+@pytest.mark.fault(
+    "the token server is slow at the first request",
+    "it waits for `patience` (3 s) at the most, then 503",
+)
 def test_an_issuer_that_hangs_costs_a_request_its_patience_and_no_more(issuer, threaded, call):
     gate = Gate(issuer)
     verifier = threaded(fetch=gate, patience=0.05)
@@ -96,6 +100,10 @@ def test_an_issuer_that_hangs_costs_a_request_its_patience_and_no_more(issuer, t
     assert call(verifier, ANYBODY, bearer(issuer.token())).status == 200
 
 
+@pytest.mark.fault(
+    "the token server is slow later",
+    "no request waits for it",
+)
 def test_a_warm_verifier_does_not_wait_for_an_issuer_that_hangs(issuer, threaded, call):
     gate = Gate(issuer)
     gate.opened.set()
@@ -118,6 +126,10 @@ def test_an_unknown_key_is_401_when_patience_ends(issuer, threaded, call):
     gate.opened.set()
 
 
+@pytest.mark.fault(
+    "many requests come before the first news",
+    "eight wait, the others get 503 at once",
+)
 def test_only_so_many_requests_wait_at_once(issuer, threaded):
     gate = Gate(issuer)
     verifier = threaded(fetch=gate, patience=10)
@@ -222,6 +234,10 @@ PREAMBLE = """
 """
 
 
+@pytest.mark.fault(
+    "a server forks after the thread was started",
+    "the child goes on with what was known, and starts a thread of its own",
+)
 def test_after_a_fork_the_child_starts_a_thread_of_its_own():
     run(
         PREAMBLE
@@ -245,6 +261,10 @@ def test_after_a_fork_the_child_starts_a_thread_of_its_own():
     )
 
 
+@pytest.mark.fault(
+    "a server forks in the middle of a fetch",
+    "no lock stays held in the child",
+)
 def test_a_fork_in_the_middle_of_a_fetch_leaves_no_lock_held_in_the_child():
     run(
         PREAMBLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -23,7 +24,7 @@ class Desk:
 
     def __init__(self, status: int = 200, body: bytes = b'{"active": false}', fault: Exception | None = None) -> None:
         self.status, self.body, self.fault = status, body, fault
-        self.asked = []
+        self.asked: list[Any] = []
 
     def __call__(self, url, headers, body, timeout):
         self.asked.append((url, headers, body, timeout))

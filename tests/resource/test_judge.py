@@ -164,6 +164,10 @@ def test_setting_the_clock_back_revives_nothing(back, issuer, clock, status_of):
     assert (status_of(expired), status_of(retired)) == (401, 401)
 
 
+@pytest.mark.fault(
+    "the clock here is behind",
+    "no token lives longer: the issuer's own time counts",
+)
 def test_a_clock_that_is_behind_does_not_prolong_a_token():
     issuer = FakeIssuer()
     behind = type(issuer.clock)(issuer.clock() - 25)
@@ -176,6 +180,10 @@ def test_a_clock_that_is_behind_does_not_prolong_a_token():
         verifier.verify(token, ANYBODY)
 
 
+@pytest.mark.fault(
+    "the clock here is ahead by hours",
+    "requests are refused until it is set right, and not longer",
+)
 def test_a_clock_hours_ahead_closes_and_is_forgiven_when_it_is_set_right(issuer, clock, status_of):
     token = issuer.token()
     clock.step(7200)
@@ -191,6 +199,10 @@ def test_a_clock_hours_ahead_closes_and_is_forgiven_when_it_is_set_right(issuer,
 # --- stale news -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "the token server goes down later",
+    "tokens are judged by what is known until `max_staleness` (30 s); then 503, until it is back",
+)
 def test_without_news_a_warm_verifier_goes_on_until_the_bound_and_then_refuses(issuer, clock, verifier, call):
     token = issuer.token()
     assert call(verifier, ANYBODY, bearer(token)).status == 200
@@ -206,6 +218,10 @@ def test_without_news_a_warm_verifier_goes_on_until_the_bound_and_then_refuses(i
     assert call(verifier, ANYBODY, bearer(token)).status == 200
 
 
+@pytest.mark.fault(
+    "the feed is too old and `on_stale` is `accept`",
+    "what was known to have ended stays ended, and tokens expire as ever",
+)
 def test_accepting_with_old_news_still_knows_what_has_ended(issuer, clock, call):
     verifier = issuer.verifier(on_stale="accept")
     ended, good, expiring = issuer.token(client_id="tsc_a"), issuer.token(), issuer.token(lifetime=60)
@@ -246,6 +262,10 @@ def test_before_the_first_news_nothing_passes(policy, issuer, call):
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
 
 
+@pytest.mark.fault(
+    "the token server is down when the app starts",
+    "requests get 503 with `Retry-After`, and pass by themselves once it is there",
+)
 def test_an_issuer_that_was_down_at_the_start_is_believed_when_it_comes(issuer, clock, call):
     issuer.goes_down()
     verifier = issuer.verifier()
@@ -274,6 +294,7 @@ ADDRESSES = {
     "an unknown peer that says it forwards": ("198.51.100.1", [("x-forwarded-for", "192.0.2.9")], 403),
     "our proxy, forwarding an address inside": ("10.1.2.3", [("x-forwarded-for", "192.0.2.9")], 200),
     "our proxy, forwarding an address outside": ("10.1.2.3", [("x-forwarded-for", "198.51.100.1")], 403),
+    "our proxy, forwarding nothing": ("10.1.2.3", (), 403),
     "an address made up at the left": ("10.1.2.3", [("x-forwarded-for", "192.0.2.9, 198.51.100.1")], 403),
     "two of our proxies": ("10.1.2.3", [("x-forwarded-for", "192.0.2.9, 10.9.9.9")], 200),
     "the same header twice": ("10.1.2.3", [("x-forwarded-for", "192.0.2.9"), ("x-forwarded-for", "198.51.100.1")], 403),
@@ -283,6 +304,10 @@ ADDRESSES = {
 }
 
 
+@pytest.mark.fault(
+    "forwarded headers are forged, doubled or missing",
+    "what a trusted proxy saw counts; where it cannot be told, a token held to addresses gets 403",
+)
 @pytest.mark.parametrize(("peer", "forwarded", "status"), ADDRESSES.values(), ids=ADDRESSES.keys())
 def test_a_restricted_token_passes_from_its_addresses_only(peer, forwarded, status, issuer, call):
     verifier = issuer.verifier(trusted_proxies=["10.0.0.0/8"])
@@ -322,6 +347,10 @@ def test_a_list_by_reference_is_fetched_once_and_heeded(issuer, verifier, call):
 DIGEST = AllowedIPs.parse(LONG_LIST).digest()
 
 
+@pytest.mark.fault(
+    "a long list of allowed addresses cannot be fetched",
+    "503, with one attempt per cool-down",
+)
 def test_a_list_that_cannot_be_had_is_503_and_not_asked_for_again_and_again(issuer, clock, verifier, call):
     token = issuer.token(allowed_ips=LONG_LIST)
     issuer.forgets_list(DIGEST)

@@ -92,6 +92,10 @@ def test_the_route_decides_who_is_asked(issuer, clock, call):
     assert [call(verifier, policy, Request((sent,), path=path)).status for path in ("/", "/asks")] == [503, 200]
 
 
+@pytest.mark.fault(
+    "introspection does not answer either, where `on_stale` is `introspect`",
+    "503 with `Retry-After`, and nobody is asked for two seconds",
+)
 def test_without_an_answer_it_is_503_and_nobody_is_asked_again_for_a_while(issuer, clock, stale, call):
     token = issuer.token()
     issuer.goes_down()
@@ -190,6 +194,10 @@ def test_only_so_many_are_asked_at_once_and_the_others_hear_so_at_once(real, slo
         assert [answer.result(20).status for answer in waiting] == [200] * MOST_AT_ONCE
 
 
+@pytest.mark.fault(
+    "introspection is slow, where `on_stale` is `introspect`",
+    "the event loop goes on, and the request waits for `patience` at the most",
+)
 def test_an_event_loop_goes_on_while_a_question_is_under_way(real, slow):
     verifier, held = slow
 

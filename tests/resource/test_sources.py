@@ -42,6 +42,10 @@ def test_the_first_request_brings_everything_and_later_ones_only_what_changed(is
 # --- statements -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "the feed is replayed from an hour ago",
+    "it counts as an hour old: 503, whatever the clock here is set to",
+)
 def test_a_feed_replayed_from_an_hour_ago_is_an_hour_old(issuer, clock, status_of):
     hour_ago = issuer.statement()
     clock.advance(3600)
@@ -55,6 +59,10 @@ def test_a_feed_replayed_from_an_hour_ago_is_an_hour_old(issuer, clock, status_o
     assert status_of(issuer.token()) == 200
 
 
+@pytest.mark.fault(
+    "a proxy caches too long",
+    "the same statement grows old as it should: 503 beyond `max_staleness`",
+)
 def test_the_same_statement_again_and_again_does_not_stay_fresh(issuer, clock, verifier, status_of):
     verifier.refresh()
     issuer.repeats(issuer.statement())
@@ -86,6 +94,10 @@ NOT_BELIEVED = {
 }
 
 
+@pytest.mark.fault(
+    "a statement of the feed breaks a rule",
+    "it is not believed, the last good state stays, and the whole window is asked for",
+)
 @pytest.mark.parametrize("make", NOT_BELIEVED.values(), ids=NOT_BELIEVED.keys())
 def test_what_breaks_a_rule_is_not_believed_and_the_last_good_state_stays(make, issuer, clock, verifier, status_of):
     ended, good = issuer.token(client_id="tsc_a"), issuer.token()
@@ -167,6 +179,10 @@ def test_endings_are_kept_for_the_window_by_the_issuers_clock_and_then_forgotten
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "the keys are rotated twice while the app is offline",
+    "the new ones are learned when it is back",
+)
 def test_keys_rotated_twice_while_offline_are_learned_when_the_issuer_is_back(issuer, clock, verifier, status_of):
     verifier.refresh()
     issuer.goes_down()
@@ -179,6 +195,10 @@ def test_keys_rotated_twice_while_offline_are_learned_when_the_issuer_is_back(is
     assert status_of(issuer.token()) == 200
 
 
+@pytest.mark.fault(
+    "a flood of tokens comes with random `kid`",
+    "401, and at most one fetch per cool-down (5 s)",
+)
 def test_a_flood_of_unknown_keys_costs_one_fetch_per_cooldown(issuer, clock, verifier, status_of):
     verifier.refresh()
     before = issuer.fetches["keys"]
@@ -204,6 +224,10 @@ def test_an_endless_key_name_is_not_looked_for_at_all(issuer, verifier, status_o
     assert issuer.fetches["keys"] == 1
 
 
+@pytest.mark.fault(
+    "the token server answers garbage, or an error",
+    "the last good keys and endings stay, until the feed is too old",
+)
 @pytest.mark.parametrize("fault", ["goes_down", "answers_garbage", "no keys", "server error"])
 def test_a_failed_fetch_never_takes_a_good_key_away(fault, issuer, clock, verifier, status_of):
     verifier.refresh()
@@ -346,6 +370,10 @@ def test_becoming_stale_and_well_again_is_logged(issuer, clock, verifier, caplog
     assert verifier.health()["last_errors"] == {}
 
 
+@pytest.mark.fault(
+    "a transport of your own raises whatever it likes",
+    "that is a token server that is down, and its words are in no log",
+)
 def test_a_transport_that_raises_anything_at_all_is_an_issuer_that_is_down(issuer, clock, caplog):
     secret = "eyJhbGciOi"  # stands for a token
 

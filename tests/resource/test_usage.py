@@ -225,6 +225,10 @@ def test_a_websocket_is_one_request_however_many_messages_it_carries(issuer, ser
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "usage cannot be reported",
+    "requests pass, one batch waits and another fills, in bounded memory",
+)
 def test_while_the_server_is_away_requests_pass_and_memory_is_bounded(issuer, clock, server, reporting, call):
     server.away = True
     verifier = reporting(most=20)
@@ -342,6 +346,10 @@ def running(server):
         verifier.stop()
 
 
+@pytest.mark.fault(
+    "an app is stopped in the middle of a batch",
+    "the batch is sent with a goodbye",
+)
 def test_a_running_verifier_reports_by_itself_and_says_goodbye(server, running, call):
     issuer, told = FakeIssuer(clock=RealTime()), threading.Event()
     verifier = running(issuer, interval=0.5)
@@ -360,6 +368,10 @@ def test_a_running_verifier_reports_by_itself_and_says_goodbye(server, running, 
     assert [report["leaving"] for report in server.reports][-1] is True
 
 
+@pytest.mark.fault(
+    "an app is stopped in the middle of a batch and the token server is away",
+    "it stops at once, and the batch is lost",
+)
 def test_stopping_does_not_wait_for_a_server_that_was_away(server, running):
     server.away = True
     verifier = running(FakeIssuer(clock=RealTime()))
