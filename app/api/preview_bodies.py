@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.api.fields import MomentText
 from app.api.outputs import Output
+from app.inputs.fields import MomentText
 from app.services.previewing import Reason
 
 

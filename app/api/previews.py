@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from app.api.credentials import changed
 from app.api.examples import Example
-from app.api.fields import moment_text
 from app.api.operation import Answer, Call
 from app.api.preview_bodies import ChangePreview, WouldRefuse
+from app.inputs.credentials import changed
+from app.inputs.fields import moment_text
 from app.services.previewing import KEPT_DAYS, Preview, Previewing
 from tokenserver.errors import InvalidRequest
 

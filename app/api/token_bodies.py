@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from app.api.fields import Address, Audience, MomentText, Roles, ScopeNames, refused
-from app.api.inputs import Input
 from app.api.outputs import Output
+from app.inputs.bodies import Input
+from app.inputs.fields import Address, Audience, MomentText, Roles, ScopeNames, refused
 
 
 def _some(text: str) -> str:

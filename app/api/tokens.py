@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from app.api.examples import Example
-from app.api.fields import moment_text
 from app.api.operation import Answer, Call
 from app.api.token_bodies import CheckMade, TokenInspected, TokenInspection, TokenSaid
+from app.inputs.fields import moment_text
 from app.services.explaining import Explaining, Explanation
 from tokenserver.tokens.claims import AccessClaims
 from tokenserver.tokens.explanation import Outcome

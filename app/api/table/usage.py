@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.api import inputs
 from app.api import usage_bodies as bodies
 from app.api import usage_examples as examples
 from app.api.examples import CREDENTIAL_CHANGE
@@ -10,6 +9,7 @@ from app.api.operation import Operation
 from app.api.preview_bodies import ChangePreview
 from app.api.previews import ANSWERED, DAYS, PreviewOperations
 from app.api.usage import PATH, UsageOperations
+from app.inputs import bodies as inputs
 
 
 def rows(do: UsageOperations, of_previews: PreviewOperations) -> tuple[Operation, ...]:
