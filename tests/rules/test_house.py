@@ -30,6 +30,7 @@ OF_THE_SERVER = ("flask", "werkzeug", "sqlalchemy", "authlib", "redis", "pydanti
 OF_ADAPTERS = ("fastapi", "starlette", "django", "asgiref", "rest_framework", "grpc")
 OF_THE_WHEEL = {"tokenserver", "jwt", "cryptography"}
 ADAPTERS = {  # the one file that may know a framework, and which
+    "pytest_plugin.py": {"pytest"},
     "resource/flask.py": {"flask", "werkzeug"},
     "resource/fastapi.py": {"fastapi", "starlette"},
     "resource/starlette.py": {"starlette"},

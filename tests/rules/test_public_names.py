@@ -21,6 +21,8 @@ PUBLIC = {
     "tokenserver.resource.rest_framework": {"Caller", "TokenAuthentication", "requires"},
     "tokenserver.resource.grpc": {"AioTokenInterceptor", "TokenInterceptor", "current_principal"},
     "tokenserver.resource.testing": {"FakeIssuer"},
+    "tokenserver.testing": {"CLIENT_ID", "ORGANIZATION", "FakeClock", "FakeIssuer"},
+    "tokenserver.pytest_plugin": {"token_clock", "token_issuer", "token_verifier"},
     "tokenserver.client": {
         *("TokenSource", "HttpTransport", "write_secret"),
         *("NoToken", "TokenRefused", "TokenUnavailable", "SecretUnreadable"),
