@@ -19,9 +19,10 @@ Ways to require different things of different routes:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from functools import lru_cache
 from typing import Literal, TypedDict
 
 from tokenserver.domain.catalogue import is_name
@@ -136,13 +137,11 @@ class Require:
         """The roles and scopes by which `principal`, who has been let in, met this: of each choice, the first."""
         if not self.choices:
             return self._named
-        roles, scopes = set(self.roles), set(self.scopes)
-        for choice in self.choices:
-            met = next((one for one in choice if one.met_by(principal)), None)
-            more = ((), ()) if met is None else met.relied_on(principal)
-            roles.update(more[0])
-            scopes.update(more[1])
-        return tuple(sorted(roles)), tuple(sorted(scopes))
+        relied_on = (
+            self._named,
+            *(one.relied_on(principal) for choice in self.choices for one in _met(choice, principal)),
+        )
+        return _together(relied_on)
 
     def all_scopes(self) -> frozenset[str]:
         """Every scope that is named anywhere in it."""
@@ -222,6 +221,20 @@ def _one(what: str, named: list[str | None]) -> str | None:
     if len(found) > 1:
         raise ValueError(f"no token is of more than one {what}, so nobody could meet all of this")
     return found.pop() if found else None
+
+
+def _met(choice: tuple[Require, ...], principal: Principal) -> Iterator[Require]:
+    """The first that is met."""
+    for one in choice:
+        if one.met_by(principal):
+            yield one
+            return
+
+
+@lru_cache(maxsize=1024)
+def _together(needs: tuple[Needs, ...]) -> Needs:
+    roles, scopes = (sorted(frozenset().union(*named)) for named in zip(*needs, strict=True))
+    return tuple(roles), tuple(scopes)
 
 
 def _names(what: str, given: Iterable[str]) -> frozenset[str]:
