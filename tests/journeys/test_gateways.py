@@ -52,6 +52,7 @@ class Gateway:
         self.world = world
         self.base = f"http://127.0.0.1:{port}"
         self.keys = Path()
+        self.refuses_what_is_made_up = False
 
     def get(self, token: str | None, **headers: str) -> requests.Response:
         if token is not None:
@@ -101,7 +102,7 @@ def put(file: str, folder: Path, world: World, api: int, port: int) -> Path:
     return folder / file
 
 
-@pytest.fixture(params=["nginx", "haproxy"])
+@pytest.fixture(params=["nginx", "haproxy", "apache_forward_auth"])
 def gateway(request, guarded, echo, tmp_path) -> Iterator[Gateway]:
     with running(request.param, guarded, echo, tmp_path) as gateway:
         yield gateway
@@ -124,17 +125,22 @@ def running(kind: str, world: World, api: int, folder: Path, **environment: str)
         assert fetch_keys(world, folder) == 10
         command = [program("haproxy", "haproxy"), "-db", "-f", str(put("haproxy_jwt.cfg", folder, world, api, port))]
     else:
-        config = put("apache.conf", folder, world, api, port)
+        config = put(f"{kind}.conf", folder, world, api, port)
+        if kind == "apache_forward_auth":
+            shutil.copy(GATEWAYS / "apache_forward_auth.py", folder)
         more = f"PidFile {folder}/pid\nErrorLog {folder}/log\nDefaultRuntimeDir {folder}\n"
         if os.getuid() == 0:
             more += "User www-data\nGroup www-data\n"
             folder.chmod(0o755)
-        text = config.read_text().replace(AUDIENCE, ASKED_ABOUT)
+        text = config.read_text().replace("prg:apache", f"prg:{folder}/apache")
+        if kind == "apache":
+            text = text.replace(AUDIENCE, ASKED_ABOUT)
         config.write_text(text + more)
         command = [program("apache2", "apache2"), "-X", "-d", str(folder), "-f", str(config)]
     output = (folder / "output").open("wb")
     process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env={**os.environ, **environment})
     gateway = Gateway(world, port)
+    gateway.refuses_what_is_made_up = kind == "apache_forward_auth"
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "output").read_text()
@@ -197,6 +203,9 @@ def test_what_a_caller_makes_up_does_not_reach_the_api(gateway):
     token = world.token(made["client_id"], made["client_secret"])
     made_up = {"X-Auth-Roles": "cloud_admin", "X-Auth-Project": "billing", "X_Auth_Roles": "cloud_admin"}
     made_up |= {"X-Auth-Require": "any_caller=true", "x-auth-environment": "production"}
+    if gateway.refuses_what_is_made_up:
+        assert {gateway.get(token, **{name: value}).status_code for name, value in made_up.items()} == {400}
+        made_up = {}
     told = gateway.told(gateway.get(token, **made_up))
     assert told["x-auth-roles"] == "reader"
     assert not {"x-auth-project", "x-auth-environment"} & told.keys()
@@ -369,9 +378,11 @@ def test_the_keys_for_haproxy_are_told_to_be_new_only_when_they_are(guarded, tmp
     assert (tmp_path / "keys" / "key-2.pem").read_text() != two
 
 
-@pytest.mark.parametrize("file", ["nginx.conf", "haproxy.cfg", "traefik.yaml", "Caddyfile", "README.md"])
+@pytest.mark.parametrize(
+    "file", ["nginx.conf", "haproxy.cfg", "apache_forward_auth.conf", "traefik.yaml", "Caddyfile", "README.md"]
+)
 def test_every_header_that_is_told_is_overwritten_by_each_gateway(file):
-    """Envoy takes them by their prefix, and Apache makes others."""
+    """Envoy takes them by their prefix, and Apache's module makes others."""
     text = (GATEWAYS / file).read_text(encoding="utf-8")
     names = told(Principal("tsc_x", "org_x", None, None, frozenset(), frozenset(), 1, "x", 0.0, {}))
     assert [name for name in names if name not in text] == []
