@@ -78,7 +78,7 @@ class Explaining:
         if claims is None:
             return proven
         with self._store.reading() as tx:
-            standing = tx.liveness.of(claims.organization, claims.client_id, claims, now)
+            (standing,) = tx.liveness.of([claims], now)
             owner_id = None if standing is None else standing.owner_id
             if claims.organization != caller.organization_id or (
                 caller.only_own and (owner_id is None or owner_id != caller.operator_id)
