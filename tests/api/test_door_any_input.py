@@ -103,6 +103,8 @@ OPERATIONS = [
     ("POST", "/v1/operators"),
     ("PATCH", "/v1/operators/{operator_id}"),
     ("POST", "/v1/usage-reports"),
+    ("POST", "/v1/credentials/{client_id}/preview"),
+    ("POST", "/v1/tokens/inspect"),
     ("POST", "/v1/webhooks"),
     ("PATCH", "/v1/webhooks/{webhook_id}"),
     ("POST", "/v1/webhooks/{webhook_id}/rotate-secret"),
