@@ -7,7 +7,7 @@ them, would it have refused? The judgement is in `tokenserver.domain.foresight`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
 from app.services.terms import refuse_unfit_change
@@ -51,7 +51,7 @@ class Previewing:
             before = tx.credentials.get(caller.organization_id, client_id)
             if before is None or (caller.only_own and before.owner_id != caller.operator_id):
                 raise NotFound("There is no credential with this client ID.")
-            wanted = edit(before)
+            wanted = replace(edit(before), name=before.name)
             refuse_unfit_change(tx, caller, before, wanted, now)
             catalogue = tx.catalogue.of(caller.organization_id)
             after = before.restricted(wanted.restrictions, catalogue, now)
