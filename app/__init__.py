@@ -66,7 +66,9 @@ from app.services.readiness import Readiness
 from app.services.revoking import Revoking
 from app.services.rotations import Rotations
 from app.services.sessions import Sessions
+from app.services.sign_on_attempts import Attempts
 from app.services.signing_in import SigningIn
+from app.services.single_sign_on import SingleSignOn
 from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.settings import Settings
@@ -95,6 +97,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
     passwords = Passwords()
     sessions = Sessions(store, settings, clock)
     invitations = Invitations(store, sessions, passwords, settings, clock)
+    operators = Operators(store, feed, clock)
     installation = Installation(
         store=store,
         high_water=high_water,
@@ -115,7 +118,7 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         bulk=Bulk(store, feed, credentials, clock),
         catalogue=catalogue,
         organizations=Organizations(store, feed, catalogue, clock),
-        operators=Operators(store, feed, clock),
+        operators=operators,
         installation=installation,
         audit_trail=AuditTrail(store, clock),
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
@@ -134,6 +137,9 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         notices=Notices(store),
         sessions=sessions,
         signing_in=SigningIn(store, sessions, passwords, clock),
+        single_sign_on=_single_sign_on(
+            settings, store=store, sealer=sealer, sessions=sessions, operators=operators, feed=feed, clock=clock
+        ),
         invitations=invitations,
     )
 
@@ -244,6 +250,32 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
         "/forward-auth/": forward_auth.answer_in_front,
     }
     return app, plain, services
+
+
+def _single_sign_on(
+    settings: Settings,
+    *,
+    store: Store,
+    sealer: Sealer,
+    sessions: Sessions,
+    operators: Operators,
+    feed: Feed,
+    clock: Clock,
+) -> SingleSignOn | None:
+    if not settings.sso_issuer:
+        return None
+    from app.services.identity_provider import IdentityProvider  # noqa: PLC0415  slow to import, and not for most
+
+    return SingleSignOn(
+        store=store,
+        sessions=sessions,
+        operators=operators,
+        feed=feed,
+        attempts=Attempts(store, sealer, clock),
+        provider=IdentityProvider(settings, clock),
+        settings=settings,
+        clock=clock,
+    )
 
 
 def _shared_counts(settings: Settings) -> Tell | None:

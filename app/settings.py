@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from app.quotas import Quota, parse_quotas
 from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.domain.group_roles import GroupRoles
 from tokenserver.domain.restrictions import DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME
 from tokenserver.domain.webhook_target import Reach
 from tokenserver.errors import InvalidInput
@@ -29,6 +39,8 @@ LARGEST_PORT = 65535
 _BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9._~-]+)*\Z"
 )
+_LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?:[:/]|\Z)")
+_PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _REDIS = re.compile(r"rediss?://[^\s/?#]+(?:/[0-9]{0,4})?\Z|unix://[^\s?#]*/[^\s?#]+(?:\?db=[0-9]{1,4})?\Z")
 _HOST = re.compile(r"[0-9A-Za-z._:-]{1,253}\Z")
 _OF_THE_COMMAND_LINE = {"URL", "CLIENT_ID", "CLIENT_SECRET"}
@@ -59,6 +71,11 @@ def _shown(host: str) -> str:
     """The host by which a server that listens on `host` is reached from its own machine."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
     return everywhere.get(host, f"[{host}]" if ":" in host else host)
+
+
+def is_private(url: str) -> bool:
+    """Whether what is sent there is read by nobody else: by TLS, or because it never leaves the machine."""
+    return url.startswith("https://") or _LOOPBACK.match(url) is not None
 
 
 Key = Annotated[bytes, BeforeValidator(_key)]
@@ -107,6 +124,20 @@ class Settings(BaseModel):
     """Minutes without a request after which a session of the console ends."""
     console_session_hours: Annotated[int, Field(ge=1, le=720)] = 12
     """Hours after which a session of the console ends however it was used."""
+    sso_issuer: str = ""
+    """OpenID Connect provider where operators may sign in: its issuer, to the letter. Default: none."""
+    sso_client_id: str = Field(default="", validate_default=True)
+    """What the provider calls this server."""
+    sso_client_secret: str = Field(default="", repr=False, validate_default=True)
+    """The secret that goes with it."""
+    sso_name: Annotated[str, Field(max_length=60)] = "single sign-on"
+    """What people call the provider, as on the button that leads there."""
+    sso_groups: str = ""
+    """Operator roles by group there: platform-team=platform_admin, auditors=auditor. Default: groups mean nothing."""
+    sso_groups_claim: Annotated[str, Field(max_length=200)] = "groups"
+    """The claim in which the provider says somebody's groups."""
+    sso_trust_email: bool = False
+    """Whether an address without `email_verified` is believed: only where nobody chooses their own, as at Entra ID."""
     audit_checkpoint_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     """How often the heads of the audit log's chains are signed, when they have moved."""
     audit_retention_days: Annotated[int | None, Field(ge=1, le=36500)] = None
@@ -167,6 +198,36 @@ class Settings(BaseModel):
             raise ValueError("must be networks in CIDR notation, such as 10.0.0.0/8, separated by commas") from None
         return networks
 
+    @field_validator("sso_issuer")
+    @classmethod
+    def _is_an_issuer(cls, text: str) -> str:
+        found = _BASE_URL.match(text.removesuffix("/"))
+        if text and (found is None or int(found["port"] or 0) > LARGEST_PORT or not is_private(text)):
+            raise ValueError("must be an https URL without query, fragment or user, to the letter as the provider says")
+        return text
+
+    @field_validator("sso_client_id", "sso_client_secret")
+    @classmethod
+    def _goes_with_an_issuer(cls, text: str, info: ValidationInfo) -> str:
+        if text and _PRINTABLE.match(text) is None:
+            raise ValueError("must be plain characters without spaces, as the provider says")
+        if "sso_issuer" in info.data and bool(text) != bool(info.data["sso_issuer"]):
+            raise ValueError("goes with TOKENSERVER_SSO_ISSUER: set both, or neither")
+        return text
+
+    @field_validator("sso_name")
+    @classmethod
+    def _is_a_name(cls, text: str) -> str:
+        if not text.isprintable():
+            raise ValueError("must be a name of printable characters")
+        return text
+
+    @field_validator("sso_groups")
+    @classmethod
+    def _are_groups(cls, text: str) -> str:
+        GroupRoles.parse(text)
+        return text
+
     @field_validator("database_url")
     @classmethod
     def _is_supported(cls, url: str) -> str:
@@ -190,6 +251,11 @@ class Settings(BaseModel):
     def quotas(self) -> Mapping[str, Quota]:
         """What `rate_limits` says."""
         return parse_quotas(self.rate_limits)
+
+    @property
+    def group_roles(self) -> GroupRoles:
+        """What `sso_groups` says."""
+        return GroupRoles.parse(self.sso_groups)
 
     @property
     def on_sqlite(self) -> bool:

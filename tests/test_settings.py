@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from app.settings import PREFIX, InvalidSettings, Settings, load, unknown_variables
 from tests.support.credentials import QUICK
 from tests.support.env_example import example
+from tokenserver.domain.operators import OperatorRole
 
 ROOT = Path(__file__).resolve().parents[1]
 KEY = bytes(range(32))
@@ -65,6 +66,13 @@ def test_every_setting_is_read_from_its_variable():
         "feed_waiters": "4",
         "console_idle_minutes": "5",
         "console_session_hours": "1",
+        "sso_issuer": "https://login.example.com/realm",
+        "sso_client_id": "tokenserver",
+        "sso_client_secret": "s3cr3t",
+        "sso_name": "Example",
+        "sso_groups": "platform-team=platform_admin, auditors=auditor",
+        "sso_groups_claim": "roles",
+        "sso_trust_email": "true",
         "audit_checkpoint_minutes": "15",
         "audit_retention_days": "400",
         "log_level": "DEBUG",
@@ -78,6 +86,10 @@ def test_every_setting_is_read_from_its_variable():
     assert settings.pepper == settings.pepper_previous == settings.kek == KEY
     assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::/32")
     assert (settings.port, settings.workers, settings.threads, settings.feed_waiters) == (443, 2, 3, 4)
+    assert (settings.sso_issuer, settings.sso_client_id) == ("https://login.example.com/realm", "tokenserver")
+    assert (settings.sso_client_secret, settings.sso_name) == ("s3cr3t", "Example")
+    assert (settings.sso_groups_claim, settings.sso_trust_email) == ("roles", True)
+    assert settings.group_roles.role_of({"auditors"}) is OperatorRole.AUDITOR
     assert (settings.audit_checkpoint_minutes, settings.audit_retention_days) == (15, 400)
     assert {name: (q.amount, q.seconds) for name, q in settings.quotas.items()} == {
         "address": (7, 3600),
@@ -170,6 +182,13 @@ def test_every_fault_is_told_at_once(tmp_path):
         redis_url="http://redis",
         port="0",
         workers="x",
+        sso_issuer="http://login.example.com",
+        sso_client_id="a name",
+        sso_client_secret="\u0441",
+        sso_name="\t",
+        sso_groups="team",
+        sso_groups_claim="x" * 201,
+        sso_trust_email="perhaps",
         log_level="LOUD",
         token_log_sample="1.1",
         webhook_allowed_networks="10.0.0.1/8",
@@ -181,6 +200,8 @@ def test_every_fault_is_told_at_once(tmp_path):
         for name in (
             *("ISSUER", "DATABASE_URL", "PEPPER", "KEK_FILE", "SIGNING_ALG", "TOKEN_LIFETIME", "TRUSTED_PROXIES"),
             *("RATE_LIMITS", "REDIS_URL", "PORT", "WORKERS", "LOG_LEVEL", "TOKEN_LOG_SAMPLE"),
+            *("SSO_ISSUER", "SSO_CLIENT_ID", "SSO_CLIENT_SECRET", "SSO_NAME"),
+            *("SSO_GROUPS", "SSO_GROUPS_CLAIM", "SSO_TRUST_EMAIL"),
             *("WEBHOOK_ALLOWED_NETWORKS", "WEBHOOK_PLAIN_HTTP"),
         )
     }
@@ -222,6 +243,41 @@ def test_an_issuer_is_a_plain_base_url(issuer):
 )
 def test_a_plain_base_url_is_an_issuer(issuer):
     assert read(issuer=issuer).issuer == issuer
+
+
+PROVIDERS = {
+    "https://login.example.com": True,
+    "https://tenant.example.com/": True,
+    "https://login.example.com:8443/realms/main": True,
+    "http://localhost:9400": True,
+    "http://127.0.0.1:9400/realm": True,
+    "http://[::1]:9400": True,
+    "http://login.example.com": False,
+    "http://localhost.example.com": False,
+    "http://127.0.0.1.example.com": False,
+    "https://login.example.com//": False,
+    "https://login.example.com?x": False,
+    "https://me@login.example.com": False,
+    "login.example.com": False,
+}
+
+
+@pytest.mark.parametrize(("url", "good"), PROVIDERS.items())
+def test_the_issuer_of_a_provider_is_reached_by_tls_or_on_this_machine(url, good):
+    client = {"sso_client_id": "tokenserver", "sso_client_secret": "s3cr3t"}
+    if good:
+        assert read(sso_issuer=url, **client).sso_issuer == url
+    else:
+        (fault,) = faults(sso_issuer=url, **client)
+        assert fault.startswith("TOKENSERVER_SSO_ISSUER: ")
+
+
+@pytest.mark.parametrize("missing", ["sso_issuer", "sso_client_id", "sso_client_secret"])
+def test_a_provider_and_what_it_calls_us_and_the_secret_go_together(missing):
+    whole = {"sso_issuer": "https://login.example.com", "sso_client_id": "t", "sso_client_secret": SECRET}
+    told = faults(**{name: value for name, value in whole.items() if name != missing})
+    assert told
+    assert all("TOKENSERVER_SSO_ISSUER" in fault and SECRET not in fault for fault in told)
 
 
 WEAK = {
@@ -311,7 +367,14 @@ def test_any_text_is_a_setting_or_a_fault(name, value):
 def test_secrets_are_not_shown():
     url = f"postgresql://me:{SECRET}@db/x"
     settings = read(
-        pepper=WRITTEN, pepper_previous=WRITTEN, kek=WRITTEN, database_url=url, redis_url=f"redis://:{SECRET}@redis"
+        pepper=WRITTEN,
+        pepper_previous=WRITTEN,
+        kek=WRITTEN,
+        database_url=url,
+        redis_url=f"redis://:{SECRET}@redis",
+        sso_issuer="https://login.example.com",
+        sso_client_id="tokenserver",
+        sso_client_secret=SECRET,
     )
     shown = repr(settings) + str(settings) + f"{settings}"
     assert SECRET not in shown

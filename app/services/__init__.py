@@ -29,6 +29,7 @@ from app.services.previewing import Previewing
 from app.services.rotations import Rotations
 from app.services.sessions import Sessions
 from app.services.signing_in import SigningIn
+from app.services.single_sign_on import SingleSignOn
 from app.services.usage import Usage
 from app.services.webhooks import Webhooks
 from app.store import Store
@@ -68,4 +69,6 @@ class Services:
     notices: Notices
     sessions: Sessions
     signing_in: SigningIn
+    single_sign_on: SingleSignOn | None
+    """None: no provider is set."""
     invitations: Invitations

@@ -49,21 +49,35 @@ class Operators:
     def add(self, caller: Caller, email: str, name: str, membership: Membership, *, platform_admin: bool) -> Member:
         """A person who is known elsewhere stays who they are; nothing of that is told."""
         with changing(self._store, caller, self._clock) as (tx, now):
-            person = tx.operators.by_email(email)
-            if person is None:
-                person = Operator(new_id("op"), email, name, platform_admin, int(now))
-                tx.operators.add(person)
-            elif tx.operators.member(caller.organization_id, person.id) is not None:
-                raise IsMember
-            made = replace(membership, operator_id=person.id, created_at=int(now))
-            _refuse_unknown_rights(tx, caller, made)
-            _refuse_beyond(tx, caller, Rights(PERMISSIONS[made.role], made.roles, made.grants))
-            if platform_admin:
-                _refuse_beyond(tx, caller, Rights(PERMISSIONS[OperatorRole.PLATFORM_ADMIN]))
-                person = replace(person, platform_admin=True)
-                tx.operators.save(person)
-            tx.operators.add_member(caller.organization_id, made)
-            tx.audit.append(caller.did(Event.OPERATOR_ADDED, now, **_shown((person, made))))
+            return self.add_in(tx, caller, email, name, membership, platform_admin=platform_admin, now=now)
+
+    @staticmethod
+    def add_in(
+        tx: Transaction,
+        caller: Caller,
+        email: str,
+        name: str,
+        membership: Membership,
+        *,
+        platform_admin: bool,
+        now: float,
+    ) -> Member:
+        """The same as a part of a transaction."""
+        person = tx.operators.by_email(email)
+        if person is None:
+            person = Operator(new_id("op"), email, name, platform_admin, int(now))
+            tx.operators.add(person)
+        elif tx.operators.member(caller.organization_id, person.id) is not None:
+            raise IsMember
+        made = replace(membership, operator_id=person.id, created_at=int(now))
+        _refuse_unknown_rights(tx, caller, made)
+        _refuse_beyond(tx, caller, Rights(PERMISSIONS[made.role], made.roles, made.grants))
+        if platform_admin:
+            _refuse_beyond(tx, caller, Rights(PERMISSIONS[OperatorRole.PLATFORM_ADMIN]))
+            person = replace(person, platform_admin=True)
+            tx.operators.save(person)
+        tx.operators.add_member(caller.organization_id, made)
+        tx.audit.append(caller.did(Event.OPERATOR_ADDED, now, **_shown((person, made))))
         return person, made
 
     def list(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[Member]:
@@ -78,44 +92,62 @@ class Operators:
     def update(self, caller: Caller, operator_id: str, version: int | None, edit: Callable[[Member], Member]) -> Member:
         """Apply `edit`, which sets the name, whether a platform admin, the role, and the bounds."""
         with changing(self._store, caller, self._clock) as (tx, now):
-            before = _found(tx, caller, operator_id)
-            _refuse_stale(before[1], version)
-            after = edit(before)
-            if after == before:
-                return before
-            after = (after[0], replace(after[1], version=before[1].version + 1))
-            _refuse_unknown_rights(tx, caller, after[1])
-            for member in (before, after):
-                _refuse_beyond(tx, caller, rights_of(*member))
-            if before[1].role is OperatorRole.OWNER and after[1].role is not OperatorRole.OWNER:
-                _refuse_last_owner(tx, caller)
-            tx.operators.save(after[0])
-            tx.operators.save_member(caller.organization_id, after[1], was=before[1])
-            old, new = _shown(before), _shown(after)
-            changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
-            tx.audit.append(caller.did(Event.OPERATOR_UPDATED, now, operator=operator_id, changed=changed))
-            everywhere = before[0].platform_admin and not after[0].platform_admin
-            catalogue = tx.catalogue.of(caller.organization_id)
-            if everywhere or rights_of(*before).shrinks_to(rights_of(*after), catalogue):
-                self._end_tokens(tx, caller, operator_id, now, everywhere=everywhere)
+            after = self.update_in(tx, caller, operator_id, version, edit, now)
         self._feed.changed()
+        return after
+
+    def update_in(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        operator_id: str,
+        version: int | None,
+        edit: Callable[[Member], Member],
+        now: float,
+    ) -> Member:
+        """The same as a part of a transaction; who calls it tells the feed."""
+        before = _found(tx, caller, operator_id)
+        _refuse_stale(before[1], version)
+        after = edit(before)
+        if after == before:
+            return before
+        after = (after[0], replace(after[1], version=before[1].version + 1))
+        _refuse_unknown_rights(tx, caller, after[1])
+        for member in (before, after):
+            _refuse_beyond(tx, caller, rights_of(*member))
+        if before[1].role is OperatorRole.OWNER and after[1].role is not OperatorRole.OWNER:
+            _refuse_last_owner(tx, caller)
+        tx.operators.save(after[0])
+        tx.operators.save_member(caller.organization_id, after[1], was=before[1])
+        old, new = _shown(before), _shown(after)
+        changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+        tx.audit.append(caller.did(Event.OPERATOR_UPDATED, now, operator=operator_id, changed=changed))
+        everywhere = before[0].platform_admin and not after[0].platform_admin
+        catalogue = tx.catalogue.of(caller.organization_id)
+        if everywhere or rights_of(*before).shrinks_to(rights_of(*after), catalogue):
+            self._end_tokens(tx, caller, operator_id, now, everywhere=everywhere)
         return after
 
     def remove(self, caller: Caller, operator_id: str, version: int | None) -> None:
         """Their personal credentials in this organization are revoked."""
         with changing(self._store, caller, self._clock) as (tx, now):
-            member = _found(tx, caller, operator_id)
-            _refuse_stale(member[1], version)
-            _refuse_beyond(tx, caller, rights_of(*member))
-            if member[1].role is OperatorRole.OWNER:
-                _refuse_last_owner(tx, caller)
-            owned = tx.credentials.owned_by(operator_id, caller.organization_id)
-            revoked = [(c, c.revoked(now, OWNER_LEFT)) for c in owned if c.revoked_at is None]
-            if revoked:
-                save_changes(tx, caller, Event.CREDENTIAL_REVOKED, revoked, now)
-            tx.operators.remove_member(caller.organization_id, operator_id)
-            tx.audit.append(caller.did(Event.OPERATOR_REMOVED, now, **_shown(member)))
+            self.remove_in(tx, caller, operator_id, version, now)
         self._feed.changed()
+
+    @staticmethod
+    def remove_in(tx: Transaction, caller: Caller, operator_id: str, version: int | None, now: float) -> None:
+        """The same as a part of a transaction; who calls it tells the feed."""
+        member = _found(tx, caller, operator_id)
+        _refuse_stale(member[1], version)
+        _refuse_beyond(tx, caller, rights_of(*member))
+        if member[1].role is OperatorRole.OWNER:
+            _refuse_last_owner(tx, caller)
+        owned = tx.credentials.owned_by(operator_id, caller.organization_id)
+        revoked = [(c, c.revoked(now, OWNER_LEFT)) for c in owned if c.revoked_at is None]
+        if revoked:
+            save_changes(tx, caller, Event.CREDENTIAL_REVOKED, revoked, now)
+        tx.operators.remove_member(caller.organization_id, operator_id)
+        tx.audit.append(caller.did(Event.OPERATOR_REMOVED, now, **_shown(member)))
 
     @staticmethod
     def _end_tokens(tx: Transaction, caller: Caller, operator_id: str, now: float, *, everywhere: bool) -> None:

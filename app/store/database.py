@@ -40,6 +40,7 @@ from app.store.deliveries import DeliveryStore
 from app.store.expiries import ExpiryStore
 from app.store.feed import FeedStore
 from app.store.idempotency import IdempotencyStore
+from app.store.identities import IdentityStore
 from app.store.leases import LeaseStore
 from app.store.liveness import LivenessStore
 from app.store.models import AuditChainRow, Base
@@ -125,6 +126,7 @@ class Transaction:
         self.outbox = Outbox(session)
         self.sessions = SessionStore(session)
         self.sign_in = SignInStore(session)
+        self.identities = IdentityStore(session)
         self.usage = UsageStore(session)
         self.idempotency = IdempotencyStore(session)
         self.leases = LeaseStore(session)
