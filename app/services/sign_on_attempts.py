@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -20,10 +19,9 @@ from tokenserver.clock import MINUTE, Clock
 from tokenserver.errors import Refused, Unavailable
 
 LASTS = 10 * MINUTE
-HOME = "/console/"
 _PURPOSE = "single-sign-on"
 _LONGEST_COOKIE = 4096
-_OWN_PATH = re.compile(r"/console/[A-Za-z0-9_.~/?&=%:,@!*+-]{0,1000}\Z")
+_LONGEST_PATH = 1000
 
 
 class SignOnRefused(Refused):
@@ -46,7 +44,7 @@ class ProviderUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one sign-in is bound to. `then` is the page that was wanted.
+    """What one sign-in is bound to. `then` is the page that was wanted, in the words of whoever asked.
 
     `again_since`: when the provider was asked to have the person prove again who they are; None: it was not.
     """
@@ -54,7 +52,7 @@ class Attempt:
     state: str = field(repr=False)
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
-    then: str = HOME
+    then: str = ""
     again_since: int | None = None
 
 
@@ -68,7 +66,7 @@ class Attempts:
         """With what the cookie holds."""
         now = int(self._clock())
         random = (secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
-        attempt = Attempt(*random, own_path(then), now if again else None)
+        attempt = Attempt(*random, then if len(then) <= _LONGEST_PATH else "", now if again else None)
         kept = [*random, attempt.then, attempt.again_since, now + LASTS]
         return attempt, base64.urlsafe_b64encode(self._sealer.seal(json.dumps(kept).encode(), _PURPOSE)).decode()
 
@@ -90,8 +88,3 @@ class Attempts:
             if not tx.sessions.spend(digest_of(f"{_PURPOSE}:{ours}"), until):
                 raise over
         return Attempt(ours, nonce, verifier, then, again_since)
-
-
-def own_path(text: str) -> str:
-    """`text` where it is the path of a page of the console, else the console's first page: never another host."""
-    return text if _OWN_PATH.match(text) is not None and ".." not in text else HOME

@@ -100,6 +100,8 @@ class SingleSignOn:
     def finish(self, cookie: str, answer: Mapping[str, str], visitor: Visitor) -> Arrived:
         """What came of it: `answer` is the query with which somebody came back. Raises SignOnRefused, Unavailable."""
         try:
+            if "state" not in answer:  # some providers leave it out of a refusal: which ends nothing
+                _code_of(answer, self.name)
             attempt = self._attempts.taken(cookie, answer.get("state", ""))  # 1. is it an answer to our question
             self._provider.refuse_stranger(answer.get("iss"))
             code = _code_of(answer, self.name)
