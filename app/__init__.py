@@ -13,6 +13,7 @@ from app.console.audit import AuditPages
 from app.console.credentials import CredentialPages
 from app.console.overview import OverviewPages
 from app.console.signing_in import SigningInPages
+from app.console.single_sign_on import SingleSignOnPages
 from app.entrance import Entrance
 from app.http import PlainDoor, install
 from app.jobs import Runner
@@ -203,6 +204,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
     console = Console(
         (
             SigningInPages(services.signing_in, services.invitations, services.sessions).pages(),
+            SingleSignOnPages(services.single_sign_on).pages(),
             OverviewPages().pages(),
             AuditPages(services.audit_trail, services.audit_verification).pages(),
             CredentialPages(services.credentials, services.catalogue, settings).pages(),

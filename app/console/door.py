@@ -24,7 +24,7 @@ from werkzeug.http import dump_cookie
 
 from app.console import words
 from app.console.forms import CSRF, ONCE, Form, faults_by_field
-from app.console.page import Attached, Page, Pages, Reply, Sent, Shown, Streamed, Visit
+from app.console.page import Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
 from app.console.rendering import Rendering, assets
 from app.http import REALM, address_of, failure_headers, named, request_id_of
 from app.services.admission import Wanted
@@ -37,6 +37,7 @@ from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.errors import InsufficientScope, InvalidToken, NotFound, Refused, TokenServerError
 
 SIGN_IN, SECOND_STEP, PROVE = "/sign-in", "/sign-in/second", "/prove"
+LEAVE, RETURN = "/sign-in/sso", "/sign-in/sso/callback"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -49,7 +50,7 @@ HEADERS = [
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ]
 _WAY = re.compile(r"/[A-Za-z0-9_./?&=%:+,~-]*\Z")
-_WITHOUT_SESSION = "visit"
+_WITHOUT_SESSION, _AWAY = "visit", "away"
 
 
 class NotFromOurPage(Refused):
@@ -69,6 +70,7 @@ class Console:
         self._is_https = issuer.scheme == "https"
         self._base = issuer.path.rstrip("/")
         self._rendering = Rendering(self._base)
+        self._provider = settings.sso_name if settings.sso_issuer else None
 
     def mount(self, app: Flask) -> None:
         for page in self._pages:
@@ -110,6 +112,7 @@ class Console:
             query={name: values[0] for name, values in request.args.lists()},
             form=Form(tuple(request.form.items(multi=True))),
             token=request.cookies.get(self._cookie_name("session"), ""),
+            away=request.cookies.get(self._cookie_name(_AWAY), ""),
             partly="HX-Request" in request.headers,
         )
 
@@ -178,17 +181,25 @@ class Console:
             content = reply.content if isinstance(reply, Attached) else reply.pieces
             response = Response(content, content_type=reply.kind)
             response.headers["Content-Disposition"] = f'attachment; filename="{reply.name}"'
+        elif isinstance(reply, Left):
+            response = self._leaving(visit, reply)
         elif isinstance(reply, Sent):
             joint = "&" if "?" in reply.path else "?"
             notice = f"{joint}notice={reply.notice}" if reply.notice else ""
-            response = Response(status=303)
-            response.headers["Location"] = self._rendering.url(reply.path + notice)
+            response = _sent(self._rendering.url(reply.path + notice))
         else:
             response = self._page(visit, reply)
-        cookie = None if isinstance(reply, Attached | Streamed) else reply.cookie
+        if visit.away and visit.path.startswith(RETURN):
+            self._set_cookie(response, _AWAY, "")
+        cookie = reply.cookie if isinstance(reply, Shown | Sent) else None
         if cookie is not None:
             self._set_cookie(response, "session", cookie)
         response.headers.extend(HEADERS)
+        return response
+
+    def _leaving(self, visit: Visit, left: Left) -> Response:
+        response = self._page(visit, Shown("leave.html", {"there": left.url})) if left.by_link else _sent(left.url)
+        self._set_cookie(response, _AWAY, left.away)
         return response
 
     def _page(self, visit: Visit, shown: Shown) -> Response:
@@ -208,6 +219,7 @@ class Console:
             "fault": None,
             "faults": {},
             "now": visit.now,
+            "provider": self._provider,
             **shown.values,
         }
         response = Response(
@@ -275,6 +287,12 @@ class Console:
             samesite="Lax",
         )
         response.headers.add("Set-Cookie", cookie)
+
+
+def _sent(url: str) -> Response:
+    response = Response(status=303)
+    response.headers["Location"] = url
+    return response
 
 
 def way(text: str) -> str:

@@ -30,6 +30,8 @@ class Visit:
     signed_in: tuple[Viewer, Caller] | None = field(default=None, repr=False)
     token: str = field(default="", repr=False)
     """What the cookie of the session holds, good or not."""
+    away: str = field(default="", repr=False)
+    """What the browser remembers of who is signing in elsewhere."""
     partly: bool = False
     """Whether a script asks for a piece of the page (htmx)."""
 
@@ -76,6 +78,18 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """To another site, which sends the viewer back; `away` is what the browser is to remember meanwhile.
+
+    `by_link`: by a page with a link, since browsers send no form on to another site where none may be sent to.
+    """
+
+    url: str
+    away: str = field(repr=False)
+    by_link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Attached:
     """A file to keep."""
 
@@ -93,7 +107,7 @@ class Streamed:
     pieces: Iterable[bytes] = field(repr=False)
 
 
-Reply = Shown | Sent | Attached | Streamed
+Reply = Shown | Sent | Left | Attached | Streamed
 Handler = Callable[[Visit], Reply]
 Again = Callable[[Visit, TokenServerError], Reply]
 

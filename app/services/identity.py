@@ -16,13 +16,17 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is, as the provider has proven. `email` None: none that is verified. `groups` None: not said."""
+    """Who somebody is, as the provider has proven. `email` None: none that is verified. `groups` None: not said.
+
+    `proven_at` is when they last proved it there; None: not said.
+    """
 
     issuer: str
     subject: str
     email: str | None
     name: str
     groups: frozenset[str] | None
+    proven_at: float | None = None
 
 
 def read_identity(settings: Settings, claims: Mapping[str, Any], more: Mapping[str, Any]) -> Identity:
@@ -35,6 +39,7 @@ def read_identity(settings: Settings, claims: Mapping[str, Any], more: Mapping[s
         email=_verified_email(claims if "email" in claims else more, trusting=settings.sso_trust_email),
         name=_plain(name) if isinstance(name, str) else "",
         groups=_groups(claims.get(claim, more.get(claim))),
+        proven_at=claims.get("auth_time"),
     )
 
 

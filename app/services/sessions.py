@@ -89,9 +89,19 @@ class Sessions:
         self._clock = clock
 
     def open_in(
-        self, tx: Transaction, operator: Operator, method: str, visitor: Visitor, now: float, *, awaits: str | None
+        self,
+        tx: Transaction,
+        operator: Operator,
+        method: str,
+        visitor: Visitor,
+        now: float,
+        *,
+        awaits: str | None,
+        proven_at: float | None = None,
     ) -> str:
-        """A new session, as a part of a transaction; returns what the cookie holds."""
+        """A new session, as a part of a transaction; returns what the cookie holds. They have proven who they are at
+        this moment, or earlier, at `proven_at`.
+        """
         token = secrets.token_urlsafe(32)
         organization_id = _first_organization(tx, operator)
         session = Session(
@@ -101,7 +111,7 @@ class Sessions:
             method=method,
             created_at=int(now),
             seen_at=int(now),
-            proven_at=int(now),
+            proven_at=int(now if proven_at is None else min(now, proven_at)),
             address=visitor.address,
             agent=visitor.agent[:_LONGEST_AGENT],
             awaits=awaits,

@@ -10,6 +10,7 @@ import base64
 import hmac
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.services.sessions import digest_of
@@ -20,7 +21,8 @@ from tokenserver.errors import Refused, Unavailable
 
 LASTS = 10 * MINUTE
 _PURPOSE = "single-sign-on"
-_LONGEST_COOKIE = 4096
+_LONGEST_COOKIE = 3900
+"""Browsers keep 4,096 bytes, with the name and the attributes."""
 _LONGEST_PATH = 1000
 
 
@@ -37,6 +39,12 @@ class SignOnRefused(Refused):
         self.account = account
 
 
+class TooMuchTyped(Refused):
+    code = "too_much_typed"
+    status = 413
+    public = "What you typed is too long to be kept while you sign in elsewhere. Copy it first, or sign in here."
+
+
 class ProviderUnavailable(Unavailable):
     public = "Where you sign in does not answer, or not as it should. Try again shortly."
     retry_after = 5
@@ -44,7 +52,8 @@ class ProviderUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one sign-in is bound to. `then` is the page that was wanted, in the words of whoever asked.
+    """What one sign-in is bound to. `then` is the page that was wanted, in the words of whoever asked; `typed` is what
+    had been typed into its form.
 
     `again_since`: when the provider was asked to have the person prove again who they are; None: it was not.
     """
@@ -53,6 +62,7 @@ class Attempt:
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
     then: str = ""
+    typed: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     again_since: int | None = None
 
 
@@ -62,13 +72,17 @@ class Attempts:
         self._sealer = sealer
         self._clock = clock
 
-    def new(self, then: str, *, again: bool) -> tuple[Attempt, str]:
-        """With what the cookie holds."""
+    def new(self, then: str, typed: Sequence[tuple[str, str]] = (), *, again: bool) -> tuple[Attempt, str]:
+        """With what the cookie holds; raises TooMuchTyped where that would not hold it all."""
         now = int(self._clock())
         random = (secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
-        attempt = Attempt(*random, then if len(then) <= _LONGEST_PATH else "", now if again else None)
-        kept = [*random, attempt.then, attempt.again_since, now + LASTS]
-        return attempt, base64.urlsafe_b64encode(self._sealer.seal(json.dumps(kept).encode(), _PURPOSE)).decode()
+        then = then if len(then) <= _LONGEST_PATH else ""
+        attempt = Attempt(*random, then, tuple(typed), now if again else None)
+        kept = [*random, attempt.then, attempt.typed, attempt.again_since, now + LASTS]
+        cookie = base64.urlsafe_b64encode(self._sealer.seal(json.dumps(kept).encode(), _PURPOSE)).decode()
+        if len(cookie) > _LONGEST_COOKIE:
+            raise TooMuchTyped
+        return attempt, cookie
 
     def taken(self, cookie: str, state: str) -> Attempt:
         """The one that this is an answer to, once; raises SignOnRefused where there is none."""
@@ -79,7 +93,7 @@ class Attempts:
         )
         try:
             sealed = base64.urlsafe_b64decode(cookie[:_LONGEST_COOKIE].encode("ascii"))
-            ours, nonce, verifier, then, again_since, until = json.loads(self._sealer.unseal(sealed, _PURPOSE))
+            ours, nonce, verifier, then, typed, again_since, until = json.loads(self._sealer.unseal(sealed, _PURPOSE))
         except (CannotUnseal, ValueError):
             raise over from None
         if not hmac.compare_digest(ours.encode(), state.encode("utf-8", "replace")) or until <= self._clock():
@@ -87,4 +101,4 @@ class Attempts:
         with self._store.writing() as tx:
             if not tx.sessions.spend(digest_of(f"{_PURPOSE}:{ours}"), until):
                 raise over
-        return Attempt(ours, nonce, verifier, then, again_since)
+        return Attempt(ours, nonce, verifier, then, tuple((name, value) for name, value in typed), again_since)

@@ -11,7 +11,7 @@ log has the reason, but no name.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from app.services.feed import Feed
 from app.services.identity import Identity
 from app.services.mapped_roles import made_by_mapping, mapping_caller, settle
 from app.services.operators import LastOwner, Operators
-from app.services.sessions import Sessions, Visitor
+from app.services.sessions import Sessions, Viewer, Visitor
 from app.services.sign_on_attempts import Attempt, Attempts, ProviderUnavailable, SignOnRefused
 from app.services.signing_in import Opened
 from app.settings import Settings
@@ -59,10 +59,13 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Signed in; `then` is the page that was wanted."""
+    """Signed in; `opened` None: in the session that was there. `then` is the page that was wanted, and `typed` what had
+    been typed into its form.
+    """
 
-    opened: Opened
+    opened: Opened | None
     then: str
+    typed: tuple[tuple[str, str], ...] = field(repr=False)
 
 
 class SingleSignOn:
@@ -90,15 +93,17 @@ class SingleSignOn:
         self._folding = Folding()
         self._lock = threading.Lock()
 
-    def begin(self, then: str, *, again: bool = False) -> Leaving:
-        """`then`: the page that is wanted. `again`: they are to prove once more who they are, though they are signed in
-        at the provider. Raises ProviderUnavailable.
+    def begin(self, then: str, typed: Sequence[tuple[str, str]] = (), *, again: bool = False) -> Leaving:
+        """`then`: the page that is wanted, with what was `typed` into its form. `again`: they are to prove once more
+        who they are, though they are signed in at the provider. Raises TooMuchTyped, ProviderUnavailable.
         """
-        attempt, cookie = self._attempts.new(then, again=again)
+        attempt, cookie = self._attempts.new(then, typed, again=again)
         return Leaving(self._provider.address(attempt), cookie)
 
-    def finish(self, cookie: str, answer: Mapping[str, str], visitor: Visitor) -> Arrived:
-        """What came of it: `answer` is the query with which somebody came back. Raises SignOnRefused, Unavailable."""
+    def finish(self, cookie: str, answer: Mapping[str, str], visitor: Visitor, viewer: Viewer | None = None) -> Arrived:
+        """What came of it: `answer` is the query with which somebody came back, who may be signed in already, as
+        `viewer`. Raises SignOnRefused, Unavailable.
+        """
         try:
             if "state" not in answer:  # some providers leave it out of a refusal: which ends nothing
                 _code_of(answer, self.name)
@@ -106,7 +111,8 @@ class SingleSignOn:
             self._provider.refuse_stranger(answer.get("iss"))
             code = _code_of(answer, self.name)
             identity = self._provider.identify(code, attempt)  # 2. who is it there
-            return Arrived(self._signed_in(identity, visitor), attempt.then)  # 3. who is it here
+            opened = self._signed_in(identity, visitor, viewer)  # 3. who is it here
+            return Arrived(opened, attempt.then, attempt.typed)
         except SignOnRefused as refusal:
             self._refused(visitor, refusal.reason, refusal.account)
             raise
@@ -114,20 +120,26 @@ class SingleSignOn:
             self._refused(visitor, fault.detail, "")
             raise
 
-    def _signed_in(self, identity: Identity, visitor: Visitor) -> Opened:
+    def _signed_in(self, identity: Identity, visitor: Visitor, viewer: Viewer | None) -> Opened | None:
         with self._store.writing() as tx:
             now = self._clock()
             organization = tx.organizations.first()
             caller = mapping_caller(organization.id if organization else "", visitor.address, visitor.request_id)
             person = self._person(tx, caller, identity, now)
-            token = None
-            if person is not None and (person.platform_admin or tx.operators.organizations_of(person.id)):
+            has_place = person is not None and (person.platform_admin or tx.operators.organizations_of(person.id))
+            opened = None
+            if person is not None and has_place:
                 self._link(tx, caller, person, identity, now)
-                token = self._sessions.open_in(tx, person, "sso", visitor, now, awaits=None)
+                proven_at = now if identity.proven_at is None else min(now, identity.proven_at)
+                if viewer is not None and viewer.operator.id == person.id:
+                    self._sessions.proven_in(tx, viewer, max(viewer.session.proven_at, proven_at))
+                else:
+                    token = self._sessions.open_in(tx, person, "sso", visitor, now, awaits=None, proven_at=proven_at)
+                    opened = Opened(token, None)
         self._feed.changed()
-        if token is None:  # what was taken away stays so
+        if not has_place:  # what was taken away stays so
             raise self._no_role(identity) if self._roles else self._unknown(identity)
-        return Opened(token, None)
+        return opened
 
     def _person(self, tx: Transaction, caller: Caller, identity: Identity, now: float) -> Operator | None:
         """The operator as they are once the mapping was done; None: they have no place here any more."""

@@ -39,8 +39,7 @@ def provider(liar, clock):
 
 def a_provider(liar, clock, **settings):
     given = {"sso_issuer": liar.issuer, "sso_client_id": CLIENT_ID, "sso_groups": "a=auditor", **settings}
-    chosen = load({}, dotenv=None, issuer="https://auth.example.com", sso_client_secret="x", **given)
-    chosen = chosen.model_copy(update={"sso_client_secret": CLIENT_SECRET})
+    chosen = load({}, dotenv=None, issuer="https://auth.example.com", sso_client_secret=CLIENT_SECRET, **given)
     return IdentityProvider(chosen, clock, patience=QUICKLY)
 
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from app.services.sign_on_attempts import LASTS, Attempts, SignOnRefused
+from app.services.sign_on_attempts import LASTS, Attempts, SignOnRefused, TooMuchTyped
 from app.store.sealing import Sealer
 from tests.support.workshop import KEK, at_once, failed, succeeded
 
@@ -62,7 +62,7 @@ def sealed(value, key=KEK, purpose=PURPOSE):
     return base64.urlsafe_b64encode(Sealer(key).seal(json.dumps(value).encode(), purpose)).decode()
 
 
-WHOLE = ["state", "nonce", "verifier", "/", None, 4_000_000_000]
+WHOLE = ["state", "nonce", "verifier", "/", [], None, 4_000_000_000]
 COOKIES = {
     "none": "",
     "not base64": "%%%",
@@ -79,6 +79,15 @@ COOKIES = {
 def test_a_cookie_that_is_not_ours_begins_nothing(attempts, cookie):
     with pytest.raises(SignOnRefused, match="not begun in this browser"):
         attempts.taken(cookie, "state")
+
+
+def test_what_was_typed_comes_back_as_it_was_or_is_refused_beforehand(attempts):
+    typed = (("name", "nightly export \u00e4"), ("roles", "reader"), ("roles", "admin"))
+    attempt, cookie = attempts.new("/credentials/new", typed, again=False)
+    assert attempts.taken(cookie, attempt.state).typed == typed
+    assert len(attempts.new("", [("text", "x" * 2500)], again=False)[1]) < 4000
+    with pytest.raises(TooMuchTyped):
+        attempts.new("", [("text", "x" * 3000)], again=False)
 
 
 def test_a_page_that_is_too_long_is_forgotten(attempts):

@@ -361,6 +361,31 @@ def test_who_is_asked_again_must_have_proven_it_anew_where_the_provider_says_whe
     assert on.finish(cookie, just_now(url), VISITOR).then == "/"
 
 
+def test_a_session_is_as_fresh_as_the_proof_at_the_provider(workshop, liar, ada):
+    on, now = signing_on(workshop, liar.issuer), int(workshop.clock())
+    for proven, fresh in ((now - 3600, False), (now, True), (now + 50, True), (None, True)):
+        seen = viewer(workshop, sign_in(on, liar.person("1", email="ada@example.com", auth_time=proven)))
+        assert workshop.services.sessions.is_fresh(seen) == fresh
+        assert seen.session.proven_at <= now
+
+
+def test_who_is_signed_in_proves_it_again_in_the_session_that_is_there(workshop, liar, ada):
+    on, sessions = signing_on(workshop, liar.issuer), workshop.services.sessions
+    ada_there = liar.person("1", email="ada@example.com")
+    token = sign_in(on, ada_there).opened.token
+    workshop.clock.advance(20 * 60)
+    seen = sessions.viewer(token, VISITOR)
+    assert not sessions.is_fresh(seen)
+    url, cookie = leave(on, again=True)
+    assert on.finish(cookie, ada_there(url), VISITOR, seen).opened is None
+    (only,) = sessions.list(sessions.viewer(token, VISITOR))
+    assert only.proven_at == int(workshop.clock())
+    operator(workshop, "eve")
+    url, cookie = leave(on, again=True)
+    other = on.finish(cookie, liar.person("2", email="eve@example.com")(url), VISITOR, seen)
+    assert other.opened.token != token, "somebody else is in a session of their own"
+
+
 def test_the_wiring_offers_it_where_a_provider_is_set(workshop):
     assert workshop.services.single_sign_on is None
     set_up = workshop.beside(sso_issuer="https://login.example.com", sso_client_id="x", sso_client_secret="y")

@@ -32,7 +32,7 @@ from app.store.sealing import Sealer
 from tests.support.workshop import KEK, Workshop
 from tokenserver.clock import Clock
 
-CLIENT_ID, CLIENT_SECRET = "tokenserver", "a secret of the provider's: 100 % + more"
+CLIENT_ID, CLIENT_SECRET = "tokenserver", "100%+a/secret=of:theirs"
 QUICKLY = Patience(connect=0.4, byte=0.4, whole=0.8)
 
 
@@ -166,7 +166,7 @@ class Liar:
             return 400, b'{"error": "invalid_grant"}'
         given = base64.b64decode(authorization.removeprefix("Basic ")).decode() if authorization else ""
         by_form = ":".join((form.get("client_id", ""), form.get("client_secret", "")))
-        if f"{CLIENT_ID}:{CLIENT_SECRET}" not in {":".join(map(unquote_plus, given.split(":"))), by_form}:
+        if f"{CLIENT_ID}:{CLIENT_SECRET}" not in {":".join(map(unquote_plus, given.split(":", 1))), by_form}:
             return 401, b'{"error": "invalid_client"}'
         answer = {"access_token": "at", "token_type": "Bearer", "id_token": self.id_token(asked["nonce"]), **self.token}
         return 200, json.dumps(without_none(answer)).encode()

@@ -1,0 +1,58 @@
+"""How do people sign in elsewhere? They are sent to the provider, and come back with what it says of them.
+
+What was typed before somebody had to sign in goes with them, sealed, in a cookie. A form cannot be sent on to another
+site (`form-action`), so that such a one is answered by a page that leads there.
+"""
+
+from __future__ import annotations
+
+from app.console.door import LEAVE, RETURN, way
+from app.console.page import Left, Page, Pages, Reply, Sent, Shown, Visit
+from app.services.single_sign_on import SingleSignOn
+from tokenserver.errors import TokenServerError
+
+
+class SingleSignOnPages:
+    """`single_sign_on` None: no provider is set, and there are no such pages."""
+
+    def __init__(self, single_sign_on: SingleSignOn | None) -> None:
+        self._single_sign_on = single_sign_on
+
+    def pages(self) -> Pages:
+        if self._single_sign_on is None:
+            return ()
+        return _pages(self._single_sign_on)
+
+
+def _pages(single_sign_on: SingleSignOn) -> Pages:
+    def leave(visit: Visit) -> Reply:
+        asked = visit.query
+        leaving = single_sign_on.begin(way(asked.get("to", "")), again=asked.get("again") == "1")
+        return Left(leaving.url, leaving.cookie)
+
+    def leave_keeping(visit: Visit) -> Reply:
+        form = visit.form
+        leaving = single_sign_on.begin(way(form.text("to")), form.kept(), again=form.flag("again"))
+        return Left(leaving.url, leaving.cookie, by_link=True)
+
+    def stay(visit: Visit, _: TokenServerError) -> Reply:
+        values = {"to": way(visit.form.text("to")), "kept": visit.form.kept()}
+        return Shown("sign_in.html" if visit.signed_in is None else "prove.html", values)
+
+    def arrive(visit: Visit) -> Reply:
+        viewer = None if visit.signed_in is None else visit.signed_in[0]
+        arrived = single_sign_on.finish(visit.away, visit.query, visit.visitor, viewer)
+        cookie = None if arrived.opened is None else arrived.opened.token
+        to = way(arrived.then)
+        if arrived.typed:
+            return Shown("go_on.html", {"to": to, "kept": arrived.typed}, cookie=cookie)
+        return Sent(to, cookie=cookie)
+
+    def not_arrived(_: Visit, __: TokenServerError) -> Reply:
+        return Shown("sign_in.html", {"to": "/", "kept": []})
+
+    return (
+        Page(name="leave", path=LEAVE, handler=leave, open=True),
+        Page(name="leave_keeping", method="POST", path=LEAVE, handler=leave_keeping, again=stay, open=True),
+        Page(name="return", path=RETURN, handler=arrive, again=not_arrived, open=True),
+    )
