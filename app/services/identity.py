@@ -12,6 +12,7 @@ from tokenserver.domain.catalogue import LONGEST_NAME
 
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,187}[A-Za-z0-9])?")
 """As the admin API takes it."""
+_LATEST = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,28 @@ def read_identity(settings: Settings, claims: Mapping[str, Any], more: Mapping[s
     return Identity(
         issuer=settings.sso_issuer,
         subject=claims["sub"],
-        email=_verified_email(claims if "email" in claims else more, trusting=settings.sso_trust_email),
+        email=_verified_email(claims, more, trusting=settings.sso_trust_email),
         name=_plain(name) if isinstance(name, str) else "",
         groups=_groups(claims.get(claim, more.get(claim))),
-        proven_at=claims.get("auth_time"),
+        proven_at=_moment(claims.get("auth_time")),
     )
 
 
-def _verified_email(claims: Mapping[str, Any], *, trusting: bool) -> str | None:
-    """`trusting`: silence counts as yes; a no is a no."""
-    email, verified = claims.get("email"), claims.get("email_verified")
-    believed = verified is True or verified == "true" or (trusting and verified is None)
-    if not believed or not isinstance(email, str) or _EMAIL.fullmatch(email) is None:
+def _verified_email(claims: Mapping[str, Any], more: Mapping[str, Any], *, trusting: bool) -> str | None:
+    """`trusting`: silence counts as yes. A no is a no, wherever it is said; a yes is about the address beside it."""
+    said = [one["email_verified"] for one in (claims, more) if one.get("email_verified") is not None]
+    if not all(word is True or word == "true" for word in said):
+        return None
+    source = claims if "email" in claims else more
+    email, verified = source.get("email"), source.get("email_verified") is not None
+    if not (verified or (trusting and not said)) or not isinstance(email, str) or _EMAIL.fullmatch(email) is None:
         return None
     return email.lower()
+
+
+def _moment(said: Any) -> float | None:
+    is_number = isinstance(said, int | float) and not isinstance(said, bool)
+    return said if is_number and 0 <= said <= _LATEST else None
 
 
 def _plain(name: str) -> str:

@@ -38,6 +38,8 @@ logging.getLogger("authlib").setLevel(logging.WARNING)  # it would log tokens
 SKEW = MINUTE
 """Seconds by which the provider's clock may differ from ours."""
 _AT_A_TIME = 4
+_GOOGLE = "https://accounts.google.com"
+"""Which refuses `prompt=login`, and does not say that it does."""
 
 
 class IdentityProvider:
@@ -50,6 +52,7 @@ class IdentityProvider:
         self._provider = ProviderMetadata(settings, self._patience, ticks)
         self._settings = settings
         self._redirect_uri = f"{settings.issuer}/console/sign-in/sso/callback"
+        self._prompt = "select_account" if settings.sso_issuer == _GOOGLE else "login"
         self._clock = clock
         self._places = threading.BoundedSemaphore(_AT_A_TIME)
 
@@ -57,14 +60,16 @@ class IdentityProvider:
         """Where to send the person; raises ProviderUnavailable."""
         with self._conversation() as session:
             session.code_challenge_method = "S256"
-            asked = {} if attempt.again_since is None else {"prompt": "login", "max_age": "0"}
+            metadata = self._provider.metadata()
+            asks_for_groups = bool(self._settings.sso_groups) and "groups" in metadata.scopes
+            asked = {} if attempt.again_since is None else {"prompt": self._prompt, "max_age": "0"}
             url, _ = session.create_authorization_url(
-                self._provider.metadata().authorization_endpoint,
+                metadata.authorization_endpoint,
                 state=attempt.state,
                 code_verifier=attempt.verifier,
                 nonce=attempt.nonce,
                 redirect_uri=self._redirect_uri,
-                scope="openid email profile",
+                scope="openid email profile groups" if asks_for_groups else "openid email profile",
                 **asked,
             )
         return str(url)
@@ -88,7 +93,7 @@ class IdentityProvider:
 
     @contextmanager
     def _conversation(self) -> Iterator[OAuth2Session]:
-        if not self._places.acquire(timeout=self._patience.whole):
+        if not self._places.acquire(timeout=self._patience.connect):
             raise ProviderUnavailable(detail="too many are waiting for the sign-in provider")
         try:
             with self._provider.session() as session:

@@ -55,6 +55,8 @@ class Metadata:
     jwks_uri: str
     algorithms: tuple[str, ...]
     client_authentication: str
+    scopes: tuple[str, ...]
+    """Those that it offers, where it says so."""
     names_itself: bool
     """Whether it says with each answer who answers (RFC 9207)."""
 
@@ -179,6 +181,7 @@ def read_metadata(said: Any, issuer: str) -> Metadata:
         jwks_uri=_address(said, "jwks_uri"),
         algorithms=algorithms,
         client_authentication="client_secret_post" if only_by_form else "client_secret_basic",
+        scopes=tuple(said.get("scopes_supported") or ()),
         names_itself=said.get("authorization_response_iss_parameter_supported") is True,
     )
 

@@ -68,6 +68,19 @@ def test_somebody_is_sent_with_state_nonce_and_the_digest_of_a_verifier(provider
     assert "state" not in repr(ATTEMPT).replace("again_since", "")
 
 
+SCOPES = {
+    "groups where they are offered": (["openid", "groups"], "a=auditor", "openid email profile groups"),
+    "no groups where they mean nothing here": (["openid", "groups"], "", "openid email profile"),
+    "no groups where they are not offered": (["openid"], "a=auditor", "openid email profile"),
+}
+
+
+@pytest.mark.parametrize(("offered", "groups", "asked"), SCOPES.values(), ids=SCOPES.keys())
+def test_no_more_is_asked_for_than_is_needed(liar, clock, offered, groups, asked):
+    liar.says = {"scopes_supported": offered}
+    assert query_of(a_provider(liar, clock, sso_groups=groups).address(ATTEMPT))["scope"] == asked
+
+
 def test_a_query_of_the_provider_stays(provider, liar):
     liar.says = {"authorization_endpoint": f"{liar.issuer}/authorize?tenant=7"}
     assert query_of(provider.address(ATTEMPT))["tenant"] == "7"

@@ -62,7 +62,7 @@ def sealed(value, key=KEK, purpose=PURPOSE):
     return base64.urlsafe_b64encode(Sealer(key).seal(json.dumps(value).encode(), purpose)).decode()
 
 
-WHOLE = ["state", "nonce", "verifier", "/", [], None, 4_000_000_000]
+WHOLE: list[object] = ["state", "nonce", "verifier", "/", [], None, 4_000_000_000]
 COOKIES = {
     "none": "",
     "not base64": "%%%",

