@@ -21,6 +21,7 @@ from tests.support.world import World, a_world
 from tokenserver.tokens.keys import new_signing_key
 
 PEPPER, KEK = bytes(range(100, 132)), bytes(range(200, 232))
+PROVIDER = {"sso_issuer": "http://127.0.0.1:9", "sso_client_id": "us", "sso_client_secret": "k7Vq-of-the-provider-9sXz"}
 
 pytestmark = pytest.mark.slow
 """The short of it is promise 5 in tests/journeys."""
@@ -52,7 +53,7 @@ def day(tmp_path_factory):
     home = tmp_path_factory.mktemp("day")
     keys = {"pepper": base64.b64encode(PEPPER).decode(), "kek": base64.b64encode(KEK).decode()}
     day = Day()
-    with a_world(home / "home", log_level="DEBUG", token_log_sample="1", **keys) as world:
+    with a_world(home / "home", log_level="DEBUG", token_log_sample="1", **keys, **PROVIDER) as world:
         own = new_signing_key("ES256")
         (home / "own.pem").write_bytes(
             own.private.private_bytes(
@@ -77,6 +78,7 @@ def day(tmp_path_factory):
         number = own.private.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
         day.hide_key("the number of the private key", number)
     day.hide_key("the pepper", PEPPER)
+    day.hide_key("the secret for the provider", PROVIDER["sso_client_secret"].encode())
     day.hide_key("the key-encryption key", KEK)
     for name, secret in [(n, s) for n, s in day.hidden.items() if n.startswith("secret")]:
         day.hidden[f"{name}, percent-encoded"] = "".join(f"%{byte:02x}" for byte in secret[:20]).encode()
@@ -196,6 +198,8 @@ def _faults(world: World, day: Day) -> None:
     day.answers.append(world.ask(made["client_id"], made["client_secret"]))
     day.answers.append(world.admin("GET", f"/v1/credentials/{made['client_id']}"))
     assert [answer.status_code for answer in day.answers[-4:]] == [503, 503, 500, 500]
+    day.answers.append(requests.get(f"{world.issuer}/console/sign-in/sso", timeout=30))  # nobody is there
+    assert day.answers[-1].status_code == 503
     with contextlib.suppress(requests.RequestException):
         requests.get(world.issuer, headers={"Authorization": "Basic \x00"}, timeout=20)
 
@@ -220,7 +224,7 @@ def test_nothing_that_is_secret_is_in_an_answer_to_anything_else(day):
 
 
 def test_no_mistake_of_a_caller_was_a_fault_of_ours(day):
-    assert [answer.status_code for answer in day.answers if answer.status_code >= 500] == [503, 503, 500, 500]
+    assert [answer.status_code for answer in day.answers if answer.status_code >= 500] == [503, 503, 500, 500, 503]
 
 
 def test_no_statement_of_the_database_and_no_value_of_it_was_logged(day):
