@@ -206,6 +206,13 @@ def test_a_key_that_is_for_encryption_checks_no_signature(provider, liar):
         identify(provider, liar)
 
 
+def test_nor_does_it_when_it_is_the_only_one_and_nobody_says_which(provider, liar):
+    liar.lie("/jwks", json.dumps({"keys": [{**liar.key.as_dict(private=False), "use": "enc"}]}).encode())
+    liar.header = {"kid": None}
+    with pytest.raises(ProviderUnavailable):
+        identify(provider, liar)
+
+
 def test_keys_that_nobody_understands_are_passed_over(provider, liar):
     odd = [{"kty": "LWE"}, {"kty": "EC", "crv": "P-256"}, "x", None, {"kty": "RSA", "n": "!", "e": 1}]
     liar.lie("/jwks", json.dumps({"keys": [*odd, liar.key.as_dict(private=False)]}).encode())

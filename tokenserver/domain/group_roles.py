@@ -1,8 +1,8 @@
 """Which operator role does a person get by the groups that they are in at another place?
 
 Written as `platform-team=platform_admin, auditors=auditor`. Names of groups are compared letter by letter; who is in
-several gets the first role in the order of `OperatorRole`, from platform admin to member. In the name of a group
-nothing is special but a comma, which it cannot have.
+several gets the first role in the order of `OperatorRole`, from platform admin to member. The name of a group has
+neither commas nor semicolons: who separates by the latter would otherwise map one group of a strange name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class GroupRoles:
         roles: dict[str, OperatorRole] = {}
         for item in filter(None, (part.strip() for part in text.split(","))):
             group, _, role = (part.strip() for part in item.rpartition("="))
-            if not group or role not in set(OperatorRole):
+            if not group or ";" in group or role not in set(OperatorRole):
                 raise ValueError(
                     "must be groups and operator roles such as platform-team=platform_admin, auditors=auditor;"
                     f" roles are {', '.join(OperatorRole)}"
