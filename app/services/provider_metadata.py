@@ -92,6 +92,7 @@ class ProviderMetadata:
             hooks={"response": [self._within_bounds]},
         )
         session.headers["Accept-Encoding"] = "identity"
+        session.auth = _as_it_is  # or requests would look for a password in ~/.netrc, and prefer it to our token
         return session
 
     def get(self, session: OAuth2Session, url: str, **headers: str) -> Any:
@@ -158,6 +159,10 @@ class ProviderMetadata:
         answer.raw.release_conn()
         answer.raw = io.BytesIO(bytes(body))
         return answer
+
+
+def _as_it_is(asked: requests.PreparedRequest) -> requests.PreparedRequest:
+    return asked
 
 
 class _Unfit(ValueError):

@@ -306,6 +306,13 @@ def test_an_id_token_that_is_none_is_refused(provider, liar, token):
         identify(provider, liar)
 
 
+def test_no_password_of_whoever_runs_this_is_sent(provider, liar, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cr3t\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    liar.userinfo = {"sub": "ada", "email": "ada@example.com", "email_verified": True}
+    assert identify(provider, liar, email=None, email_verified=None).email == "ada@example.com"
+
+
 def test_our_secret_follows_no_redirect(provider, liar, clock):
     with a_liar(clock) as elsewhere:
         liar.lie("/token", f"{elsewhere.issuer}/token".encode(), 307)
