@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.services.credentials import Draft
 from app.services.sessions import SignedOut, Visitor
 from app.services.sign_on_attempts import SignOnRefused
+from app.services.terms import Draft
 from tests.support.identity_providers import a_liar, leave, query_of, signing_on, the_mock
 from tokenserver.domain.credential import Status
 from tokenserver.domain.operators import ADMIN_AUDIENCE, Membership, OperatorRole
