@@ -14,7 +14,7 @@ from joserfc.jwk import OctKey, RSAKey
 from app.services.identity_provider import SKEW, IdentityProvider
 from app.services.sign_on_attempts import Attempt, ProviderUnavailable, SignOnRefused
 from app.settings import load
-from tests.support.identity_providers import CLIENT_ID, CLIENT_SECRET, QUICKLY, a_liar, query_of
+from tests.support.identity_providers import CLIENT_ID, CLIENT_SECRET, PATIENCE, QUICKLY, a_liar, query_of
 from tests.support.server import StillClock
 
 ATTEMPT = Attempt("state", "nonce", "v" * 64)
@@ -37,10 +37,10 @@ def provider(liar, clock):
     return a_provider(liar, clock)
 
 
-def a_provider(liar, clock, **settings):
+def a_provider(liar, clock, patience=PATIENCE, **settings):
     given = {"sso_issuer": liar.issuer, "sso_client_id": CLIENT_ID, "sso_groups": "a=auditor", **settings}
     chosen = load({}, dotenv=None, issuer="https://auth.example.com", sso_client_secret=CLIENT_SECRET, **given)
-    return IdentityProvider(chosen, clock, patience=QUICKLY)
+    return IdentityProvider(chosen, clock, patience=patience)
 
 
 def identify(provider, liar, subject="ada", **claims):
@@ -369,16 +369,17 @@ def test_a_provider_that_answers_garbage_cannot_be_used(provider, liar, path, an
 
 @pytest.mark.parametrize("path", [*PATHS, "/token", "/userinfo"])
 @pytest.mark.parametrize("how", ["it never answers", "it drips"])
-def test_a_slow_provider_is_not_waited_for(provider, liar, path, how):
+def test_a_slow_provider_is_not_waited_for(liar, clock, path, how):
+    provider = a_provider(liar, clock, QUICKLY)
     liar.userinfo = {"sub": "ada"}
     if how == "it drips":
         liar.lie(path, b"drip")
     else:
-        liar.stall(path, 5)
+        liar.stall(path, 40)
     began = time.monotonic()
     with pytest.raises(ProviderUnavailable):
         identify(provider, liar, email=None)
-    assert time.monotonic() - began < 3 * QUICKLY.whole
+    assert time.monotonic() - began < 20
 
 
 def test_a_provider_that_is_down_cannot_be_used_and_is_left_alone_for_a_moment(clock):
@@ -406,14 +407,15 @@ def test_what_is_known_of_a_provider_outlives_its_silence(liar, clock):
     assert provider.address(ATTEMPT).startswith("https://login.example.com/new")
 
 
-def test_no_more_than_a_few_wait_for_a_slow_provider(provider, liar):
+def test_no_more_than_a_few_wait_for_a_slow_provider(liar, clock):
+    provider = a_provider(liar, clock, QUICKLY)
     provider.address(ATTEMPT)
-    liar.stall("/token", 5)
+    liar.stall("/token", 40)
     began = time.monotonic()
     with ThreadPoolExecutor(12) as threads:
         futures = [threads.submit(provider.identify, "code", ATTEMPT) for _ in range(12)]
         assert all(isinstance(future.exception(), ProviderUnavailable) for future in futures)
-    assert time.monotonic() - began < 4 * QUICKLY.whole
+    assert time.monotonic() - began < 20
     assert liar.asked.count("/token") <= 12
 
 
