@@ -11,12 +11,15 @@ from app.api import AdminApi
 from app.console import Console
 from app.console.audit import AuditPages
 from app.console.credentials import CredentialPages
+from app.console.explain import ExplainPages
+from app.console.first_steps import FirstStepsPages
 from app.console.overview import OverviewPages
 from app.console.signing_in import SigningInPages
 from app.console.single_sign_on import SingleSignOnPages
 from app.entrance import Entrance
 from app.http import PlainDoor, install
 from app.jobs import Runner
+from app.jobs.job import Job
 from app.jobs.notices import notices_job
 from app.jobs.rotation import rotation_job
 from app.jobs.upkeep import upkeep
@@ -31,6 +34,7 @@ from app.oauth.metadata import Metadata
 from app.oauth.token import TokenEndpoint
 from app.probes import Probes
 from app.services import Services
+from app.services.activity import Activities
 from app.services.admission import Admission
 from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
@@ -59,6 +63,7 @@ from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.own_tokens import OwnTokens
+from app.services.overview import Overviews
 from app.services.passwords import Passwords
 from app.services.posting import Poster
 from app.services.previewing import Previewing
@@ -142,6 +147,8 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
             settings, store=store, sealer=sealer, sessions=sessions, operators=operators, feed=feed, clock=clock
         ),
         invitations=invitations,
+        activities=Activities(store, clock),
+        overviews=Overviews(store, clock),
     )
 
 
@@ -151,6 +158,7 @@ def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
     jobs = (
         *webhooks.jobs(),
         *upkeep(services.audit_upkeep, services.audit_verification, services.idempotency, services.sessions),
+        Job("activity", 5, services.activities.piece),
         rotation_job(services.rotations),
         notices_job(services.notices),
     )
@@ -205,7 +213,9 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
         (
             SigningInPages(services.signing_in, services.invitations, services.sessions).pages(),
             SingleSignOnPages(services.single_sign_on).pages(),
-            OverviewPages().pages(),
+            OverviewPages(services.overviews, services.activities).pages(),
+            ExplainPages(Explaining(services.store, services.keys, settings, clock), services.catalogue).pages(),
+            FirstStepsPages(services.overviews, settings).pages(),
             AuditPages(services.audit_trail, services.audit_verification).pages(),
             CredentialPages(services.credentials, services.catalogue, settings).pages(),
         ),

@@ -1,16 +1,58 @@
-"""The first page: how things stand."""
+"""The first page: how things stand. Members see what is theirs."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from app.console.charts import bars
 from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.services.activity import Activities, Activity
+from app.services.admission import Wanted
+from app.services.overview import Overviews
+from tokenserver.clock import DAY, HOUR, rfc3339
+
+_READ = Wanted("credentials:read", own="personal:read")
+_PERIODS = {"day": (24, HOUR, "%H:%M"), "month": (30, DAY, "%m-%d")}
+"""How many, how long each, and how its beginning (UTC) is written."""
 
 
 class OverviewPages:
+    def __init__(self, overviews: Overviews, activities: Activities) -> None:
+        self._overviews = overviews
+        self._activities = activities
+
     def pages(self) -> Pages:
         return (
-            Page(name="overview", path="", handler=self.overview),
-            Page(name="overview_too", path="/", handler=self.overview),
+            Page(name="overview", path="", handler=self.overview, wants=_READ),
+            Page(name="overview_too", path="/", handler=self.overview, wants=_READ),
         )
 
-    def overview(self, _: Visit) -> Reply:
-        return Shown("overview.html")
+    def overview(self, visit: Visit) -> Reply:
+        chosen = visit.query.get("over", "day")
+        count, period, written = _PERIODS.get(chosen, _PERIODS["day"])
+        seen = self._overviews.of(visit.caller)
+        values = {"seen": seen, "unused_since": rfc3339(seen.unused_since), "over": chosen, "activity": None}
+        if not visit.caller.only_own:
+            activity = self._activities.over(visit.caller, count, period)
+            values |= {"activity": activity, "periods": _periods(activity, written), **_charts(activity, written)}
+        return Shown("overview.html", values)
+
+
+def _periods(activity: Activity, written: str) -> list[tuple[str, int, int]]:
+    """Beginning, issued, refused."""
+    return [
+        (_label(start, written), issued, sum(activity.refused[start].values()))
+        for start, issued in activity.issued.items()
+    ]
+
+
+def _charts(activity: Activity, written: str) -> dict[str, object]:
+    rows = _periods(activity, written)
+    return {
+        "issued": bars("Tokens issued", [(label, issued) for label, issued, _ in rows], "good"),
+        "refused": bars("Tokens refused", [(label, refused) for label, _, refused in rows], "bad"),
+    }
+
+
+def _label(moment: int, written: str) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime(written)

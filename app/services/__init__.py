@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.services.activity import Activities
 from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.audit_verification import AuditVerification
@@ -24,6 +25,7 @@ from app.services.keys import SigningKeys
 from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
+from app.services.overview import Overviews
 from app.services.posting import Poster
 from app.services.previewing import Previewing
 from app.services.rotations import Rotations
@@ -72,3 +74,5 @@ class Services:
     single_sign_on: SingleSignOn | None
     """None: no provider is set."""
     invitations: Invitations
+    activities: Activities
+    overviews: Overviews

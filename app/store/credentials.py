@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow, RotationRow
 from app.store.rows import credential_columns, credential_from, name_key_of, secret_columns, secret_from, secret_row
-from app.store.selection import ordered, place_of, selected
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
-from tokenserver.domain.restrictions import AllowedIPs
+from app.store.selection import has_status, ordered, place_of, selected
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status, name_key
+from tokenserver.domain.restrictions import Access, AllowedIPs
 from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
+_SHOWN = 8
+"""Of each kind, where somebody only wants to see how things stand."""
 _AT_ONCE = 500
 """Values in one IN: databases bound them."""
 
@@ -27,6 +29,19 @@ _AT_ONCE = 500
 class LastUse:
     at: int
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the credentials of an organization stand. `widest`: from anywhere, never expiring, everything of an API: two
+    of these at least. `rotating`: next by schedule; `claimable`: whose new secret waits, or was claimed and not used.
+    """
+
+    counts: dict[Status, int]
+    widest: list[Credential]
+    expiring: list[Credential]
+    rotating: list[Credential]
+    claimable: list[Credential]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,31 @@ class CredentialStore:
             )
         )
         return self._session.scalars(query).one()
+
+    def standing(self, organization_id: str, owner_id: str | None, now: float) -> Standing:
+        """How many there are of each status, and which of those that live reach farthest; of one owner only, or all."""
+        row = CredentialRow
+        mine = [row.organization_id == organization_id, row.deleted_at.is_(None)]
+        if owner_id is not None:
+            mine.append(row.owner_id == owner_id)
+        each = [func.sum(case((has_status(status, int(now)), 1), else_=0)) for status in Status]
+        counts = self._session.execute(select(*each).where(*mine)).one()
+        wide = [
+            case((row.allowed_ips.is_(None), 1), else_=0),
+            case((row.expires_at.is_(None), 1), else_=0),
+            case((row.grants.contains(Access.ALL_READ_WRITE.value), 1), else_=0),
+        ]
+        works = [row.revoked_at.is_(None), row.disabled_at.is_(None)]
+        lives = [*works, or_(row.expires_at.is_(None), row.expires_at > now)]
+        reach = wide[0] + wide[1] + wide[2]
+        query = select(row).where(*mine, *lives, reach >= 2).order_by(reach.desc(), row.created_at, row.client_id)
+        soon = select(row).where(*mine, row.expires_at > now, *works).order_by(row.expires_at, row.client_id)
+        rotating = select(row).where(*mine, row.rotate_at.is_not(None), *lives).order_by(row.rotate_at, row.client_id)
+        open_ones = select(row).where(*mine, row.client_id.in_(select(RotationRow.client_id)))
+        some = (
+            self._values(list(self._session.scalars(one.limit(_SHOWN)))) for one in (query, soon, rotating, open_ones)
+        )
+        return Standing({status: int(count or 0) for status, count in zip(Status, counts, strict=True)}, *some)
 
     def named(self, organization_id: str, name: str) -> Credential | None:
         """The one that keeps this name from others, however it is spelt."""

@@ -31,6 +31,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.settings import InvalidSettings, Settings
+from app.store.activity import ActivityStore
 from app.store.audit_log import CHANGES, AuditLog
 from app.store.audit_record import AuditRecord
 from app.store.audit_search import AuditSearch
@@ -111,6 +112,7 @@ class Transaction:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.activity = ActivityStore(session)
         self.organizations = OrganizationStore(session)
         self.operators = OperatorStore(session)
         self.credentials = CredentialStore(session)

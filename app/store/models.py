@@ -505,6 +505,30 @@ class UsageInstanceRow(Base):
     applied: Mapped[str]
 
 
+class ActivityRow(Base):
+    """How many tokens an organization's credentials were issued in an hour, and refused for one reason.
+
+    `reason` is empty of what was issued. Refusals of strangers are of no organization: its ID is empty.
+    """
+
+    __tablename__ = "activity"
+    __table_args__ = (Index(None, "hour"), _CLUSTERED)
+
+    organization_id: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+
+
+class ActivityPlaceRow(Base):
+    """How far each chain of the audit log has been counted into `activity`."""
+
+    __tablename__ = "activity_place"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+
+
 class LeaseRow(Base):
     """Which process does the work of the clock: whoever holds the lease until it ends or is handed back."""
 

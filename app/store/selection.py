@@ -16,7 +16,7 @@ def selected(query: Select[Any], selection: Selection, now: float) -> Select[Any
     """`query` over credentials with what is selected, unordered."""
     row = CredentialRow
     if selection.statuses is not None:
-        query = query.where(or_(*(_has_status(status, int(now)) for status in sorted(selection.statuses))))
+        query = query.where(or_(*(has_status(status, int(now)) for status in sorted(selection.statuses))))
     if selection.text is not None:
         key = name_key(selection.text)
         query = query.where(or_(row.client_id == selection.text, row.name_key.contains(key, autoescape=True)))
@@ -54,7 +54,7 @@ def place_of(credential: Credential, order: Order, key: str) -> Place:
     return (key if order in {Order.NAME, Order.NAME_BACKWARDS} else credential.created_at), credential.client_id
 
 
-def _has_status(status: Status, now: int) -> ColumnElement[bool]:
+def has_status(status: Status, now: int) -> ColumnElement[bool]:
     """As `Credential.status`, in SQL; a test holds them together."""
     row = CredentialRow
     lives = and_(row.revoked_at.is_(None), row.disabled_at.is_(None))

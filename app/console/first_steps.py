@@ -1,0 +1,19 @@
+"""From an empty installation to a refused call, in five steps, with this server's own values filled in."""
+
+from __future__ import annotations
+
+from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.services.overview import Overviews
+from app.settings import Settings
+
+
+class FirstStepsPages:
+    def __init__(self, overviews: Overviews, settings: Settings) -> None:
+        self._overviews = overviews
+        self._issuer = settings.issuer
+
+    def pages(self) -> Pages:
+        return (Page(name="first_steps", path="/start", handler=self.steps),)
+
+    def steps(self, visit: Visit) -> Reply:
+        return Shown("first_steps.html", {"done": self._overviews.has(visit.caller), "issuer": self._issuer})
