@@ -214,7 +214,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
             SigningInPages(services.signing_in, services.invitations, services.sessions).pages(),
             SingleSignOnPages(services.single_sign_on).pages(),
             OverviewPages(services.overviews, services.activities).pages(),
-            ExplainPages(Explaining(services.store, services.keys, settings, clock), services.catalogue).pages(),
+            ExplainPages(services.explaining, services.catalogue).pages(),
             FirstStepsPages(services.overviews, settings).pages(),
             AuditPages(services.audit_trail, services.audit_verification).pages(),
             CredentialPages(services.credentials, services.catalogue, settings).pages(),

@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 _WIDTH, _HEIGHT, _FOOT, _HEAD = 720, 150, 18, 14
 
+_BAR = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {:,}</title></rect>')
+
 
 def bars(title: str, values: Sequence[tuple[str, int]], kind: str) -> Markup:
     """One bar for each label and value, in their order; `kind` is the class that colours them."""
@@ -22,11 +24,8 @@ def bars(title: str, values: Sequence[tuple[str, int]], kind: str) -> Markup:
     for place, (label, value) in enumerate(values):
         height = room * value / most if most else 0
         if value:
-            drawn.append(
-                Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {:,}</title></rect>').format(
-                    kind, place * step + 1, _HEAD + room - height, max(step - 2, 1), height, label, value
-                )
-            )
+            left, top = place * step + 1, _HEAD + room - height
+            drawn.append(_BAR.format(kind, left, top, max(step - 2, 1), height, label, value))
         if place % every == 0:
             drawn.append(Markup('<text x="{:.1f}" y="{}">{}</text>').format(place * step + 1, _HEIGHT - 4, label))
     return Markup(

@@ -31,7 +31,8 @@ class OverviewPages:
         chosen = visit.query.get("over", "day")
         count, period, written = _PERIODS.get(chosen, _PERIODS["day"])
         seen = self._overviews.of(visit.caller)
-        values = {"seen": seen, "unused_since": rfc3339(seen.unused_since), "over": chosen, "activity": None}
+        since = rfc3339(seen.unused_since)
+        values: dict[str, object] = {"seen": seen, "unused_since": since, "over": chosen, "activity": None}
         if not visit.caller.only_own:
             activity = self._activities.over(visit.caller, count, period)
             values |= {"activity": activity, "periods": _periods(activity, written), **_charts(activity, written)}

@@ -1,0 +1,112 @@
+"""How things stand, and the first steps: what is there, whose it is, and that it is true."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.console import signed_in
+from tokenserver.clock import DAY
+
+
+def catalogue(server):
+    scopes = [{"name": "reports:read", "access": "read"}]
+    server.call("POST", "/v1/apis", {"audience": "https://api.example.com", "name": "Example", "scopes": scopes})
+
+
+def credential(server, name="nightly export", **terms):
+    grants = [{"audience": "https://api.example.com", "access": "all_read_write"}]
+    made = server.call("POST", "/v1/credentials", {"name": name, "grants": grants, **terms})
+    assert made.status_code == 201, made.text
+    return made.get_json()
+
+
+def counted(server):
+    while server.services.activities.piece(server.clock()):
+        pass
+
+
+def test_an_empty_installation_points_to_the_first_steps(server):
+    server.call("DELETE", f"/v1/credentials/{server.installed.client_id}")
+    assert "first steps</a>, from here to a token" in signed_in(server).open("/").text
+
+
+def test_what_is_counted_is_shown_with_the_numbers_behind_it(server):
+    catalogue(server)
+    made = credential(server)
+    for _ in range(3):
+        server.token(made["client_id"], made["client_secret"])
+    server.ask_for_token(made["client_id"], "tss_wrong")
+    counted(server)
+    page = signed_in(server).open("/")
+    assert "Issued: 4" in page.text  # with the administrator's own
+    assert "Refused: 1" in page.text
+    assert '<svg class="chart"' in page.text
+    assert re.search(r'<td class="number">4</td><td class="number">1</td>', page.text)
+    assert "style=" not in page.text
+
+
+def test_credentials_are_counted_by_status_and_the_widest_are_named(server):
+    catalogue(server)
+    credential(server, "wide", expires_at=None)
+    narrow = credential(server, "narrow", allowed_ips="192.0.2.1")
+    server.call("POST", f"/v1/credentials/{narrow['client_id']}/disable")
+    page = signed_in(server).open("/").text
+    assert re.search(r"<strong>1</strong> <span class=\"badge disabled\">", page)
+    widest = page.partition("With the widest rights")[2].partition("</article>")[0]
+    assert "wide" in widest
+    assert "narrow" not in widest
+    assert widest.count("never expires") >= 1
+
+
+def test_what_was_not_used_for_90_days_is_named(server):
+    catalogue(server)
+    credential(server, "forgotten")
+    server.clock.advance(91 * DAY)
+    unused = signed_in(server).open("/").text.partition("Unused for 90 days")[2].partition("</article>")[0]
+    assert "forgotten" in unused
+
+
+@pytest.mark.parametrize("role", ["auditor", "admin", "owner"])
+def test_whoever_may_read_sees_the_organization(server, role):
+    assert "Tokens, last 24 hours" in signed_in(server, "ada@example.com", role).open("/").text
+
+
+def test_a_member_sees_only_what_is_theirs(server):
+    catalogue(server)
+    credential(server, "of the organization", expires_at=None)
+    page = signed_in(server, "ada@example.com", "member").open("/").text
+    assert "your credentials" in page
+    assert "of the organization" not in page
+    assert "Tokens, last 24 hours" not in page
+
+
+def test_the_month_is_a_page_of_its_own(server):
+    visitor = signed_in(server)
+    assert "last 30 days" in visitor.open("/", over="month").text
+    assert "last 24 hours" in visitor.open("/", over="nonsense").text
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "🦄" * 100, "שלום"])
+def test_a_hostile_name_is_only_a_name(server, name):
+    catalogue(server)
+    credential(server, name, expires_at=None)
+    assert "<script>alert" not in signed_in(server).open("/").text
+    assert "<script>alert" not in signed_in(server).open("/start").text
+
+
+def test_steps_are_done_when_they_are_done(server):
+    visitor = signed_in(server)
+    assert visitor.open("/start").text.count(">done<") == 0
+    catalogue(server)
+    assert visitor.open("/start").text.count(">done<") == 1
+    made = credential(server)
+    page = visitor.open("/start").text
+    assert page.count(">done<") == 2
+    assert f'-u "{made["client_id"]}:$CLIENT_SECRET"'.replace('"', "&#34;") in page or made["client_id"] in page
+    assert made["client_secret"] not in page
+    server.token(made["client_id"], made["client_secret"])
+    assert visitor.open("/start").text.count(">done<") == 3
+    server.call("POST", f"/v1/credentials/{made['client_id']}/regenerate")
+    assert visitor.open("/start").text.count(">done<") == 4
