@@ -62,8 +62,8 @@ from app.services.networks import Networks
 from app.services.notices import Notices
 from app.services.operators import Operators
 from app.services.organizations import Organizations
-from app.services.own_tokens import OwnTokens
 from app.services.overview import Overviews
+from app.services.own_tokens import OwnTokens
 from app.services.passwords import Passwords
 from app.services.posting import Poster
 from app.services.previewing import Previewing
