@@ -20,7 +20,7 @@ from app.services.limits import Allowance, Limits
 from app.settings import Settings
 from tokenserver.domain.client_ip import TrustedProxies
 
-_LIMITED = ("/oauth/", "/v1/")
+_LIMITED = ("/oauth/", "/v1/", "/console/sign-in", "/console/prove", "/console/set-up/")
 _FEED = ("/oauth/generations", "/oauth/networks/", "/oauth/statuslists/", "/oauth/introspect")
 _ALLOWANCE = "tokenserver.allowance"
 

@@ -174,3 +174,11 @@ def test_the_entrance_keeps_the_same_limits_on_its_event_loop(installed, tmp_pat
     assert first[1]["RateLimit"] == '"address";r=0;t=60'
     assert second[0] == 429
     assert second[1]["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize("path", ["/console/sign-in", "/console/prove", "/console/set-up/nothing"])
+def test_where_people_prove_who_they_are_counts_as_well(limited, path):
+    server = limited()
+    answers = [server.app.test_client().get(path).status_code for _ in range(8)]
+    assert answers[-1] == 429
+    assert server.app.test_client().get("/console/static/console.css").status_code == 200
