@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from flask import Flask
@@ -10,10 +10,14 @@ from flask import Flask
 from app.api import AdminApi
 from app.console import Console
 from app.console.audit import AuditPages
+from app.console.credential import OneCredentialPages
 from app.console.credentials import CredentialPages
 from app.console.explain import ExplainPages
 from app.console.first_steps import FirstStepsPages
+from app.console.many_credentials import ManyCredentialsPages
+from app.console.new_credential import NewCredentialPages
 from app.console.overview import OverviewPages
+from app.console.page import Pages
 from app.console.signing_in import SigningInPages
 from app.console.single_sign_on import SingleSignOnPages
 from app.entrance import Entrance
@@ -35,6 +39,7 @@ from app.oauth.token import TokenEndpoint
 from app.probes import Probes
 from app.services import Services
 from app.services.activity import Activities
+from app.services.actors import Actors
 from app.services.admission import Admission
 from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
@@ -217,7 +222,7 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
             ExplainPages(services.explaining, services.catalogue).pages(),
             FirstStepsPages(services.overviews, settings).pages(),
             AuditPages(services.audit_trail, services.audit_verification).pages(),
-            CredentialPages(services.credentials, services.catalogue, settings).pages(),
+            *_pages_of_credentials(services, settings),
         ),
         services.sessions,
         settings,
@@ -288,6 +293,22 @@ def _single_sign_on(
         settings=settings,
         clock=clock,
     )
+
+
+def _pages_of_credentials(services: Services, settings: Settings) -> Iterator[Pages]:
+    credentials, catalogue, organizations = services.credentials, services.catalogue, services.organizations
+    actors = Actors(services.store)
+    yield CredentialPages(credentials, catalogue, organizations, services.operators, actors).pages()
+    yield NewCredentialPages(credentials, catalogue, organizations, settings).pages()
+    yield ManyCredentialsPages(services.bulk, actors, settings).pages()
+    yield OneCredentialPages(
+        credentials=credentials,
+        catalogue=catalogue,
+        usage=services.usage,
+        audit_trail=services.audit_trail,
+        actors=actors,
+        settings=settings,
+    ).pages()
 
 
 def _shared_counts(settings: Settings) -> Tell | None:

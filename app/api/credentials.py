@@ -14,11 +14,10 @@ from app.inputs.fields import moment_text
 from app.services.credentials import Credentials, CredentialView, NewSecret
 from app.settings import Settings
 from tokenserver.clock import Clock, rfc3339
-from tokenserver.domain.credential import CredentialSecret, SecretState, Status
+from tokenserver.domain.credential import SecretState
 
 PATH = "/v1/credentials"
 Proofs = list[str]
-_FINAL = {Status.REVOKED, Status.EXPIRED}
 
 
 class CredentialOperations:
@@ -116,8 +115,7 @@ class CredentialOperations:
 def credential_shown(view: CredentialView) -> outputs.Credential:
     credential, now = view.credential, view.now
     terms = credential.restrictions
-    used = [use for _, use in view.history if use is not None]
-    last = max(used, key=lambda use: use.at, default=None)
+    last = view.last_use
     return outputs.Credential(
         client_id=credential.client_id,
         name=credential.name,
@@ -156,7 +154,7 @@ def _secrets(view: CredentialView) -> list[outputs.Secret]:
         outputs.Secret(
             id=secret.id,
             hint=secret.hint,
-            state=_state(view, secret),
+            state=view.state_of(secret),
             created_at=moment_text(secret.created_at),
             expires_at=rfc3339(secret.expires_at),
             last_used_at=None if use is None else moment_text(use.at),
@@ -166,22 +164,16 @@ def _secrets(view: CredentialView) -> list[outputs.Secret]:
     ]
 
 
-def _state(view: CredentialView, secret: CredentialSecret) -> SecretState:
-    """With a credential that has ended for good its secrets have, though the rows stay as they were."""
-    return SecretState.ENDED if view.credential.status(view.now) in _FINAL else secret.state_at(view.now)
-
-
 def _rotation(view: CredentialView) -> outputs.OpenRotation | None:
-    credential, now = view.credential, view.now
-    old, new = credential.secret_in(SecretState.RETIRING, now), credential.secret_in(SecretState.CURRENT, now)
-    if credential.status(now) in _FINAL or old is None or new is None:
+    old, new = view.retiring, view.credential.secret_in(SecretState.CURRENT, view.now)
+    if old is None or new is None:
         return None
     return outputs.OpenRotation(grace_expires_at=rfc3339(old.expires_at), old_secret_id=old.id, new_secret_id=new.id)
 
 
 def _schedule(view: CredentialView) -> outputs.RotationSchedule | None:
     schedule = view.credential.schedule
-    if schedule is None or view.credential.status(view.now) in _FINAL:
+    if schedule is None or view.has_ended:
         return None
     return outputs.RotationSchedule(
         interval_days=schedule.interval_days,

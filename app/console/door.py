@@ -59,6 +59,13 @@ class NotFromOurPage(Refused):
     public = "This did not come from a page of this console, or that page is too old: open it again and repeat it."
 
 
+class SentAlready(InProgress):
+    public = (
+        "This form has been sent before, and what it asks for is done once. A secret that was shown then is not shown"
+        " again: if nobody kept it, regenerate it."
+    )
+
+
 class Console:
     def __init__(self, groups: Iterable[Pages], sessions: Sessions, settings: Settings, clock: Clock) -> None:
         self._pages = [page for pages in groups for page in pages]
@@ -134,7 +141,9 @@ class Console:
     def _handled(self, page: Page, visit: Visit) -> Reply:
         try:
             return page.handler(visit)
-        except (SignedOut, InProgress):
+        except InProgress as fault:
+            raise SentAlready from fault
+        except SignedOut:
             raise
         except InvalidToken as fault:  # what they may do, or their session, has ended in the midst of it
             raise SignedOut(fault.public) from fault

@@ -19,6 +19,7 @@ from app.console import words
 from tokenserver.clock import DAY, HOUR, MINUTE, rfc3339
 
 _HERE = Path(__file__).parent
+_UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 KINDS = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -39,7 +40,7 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(when=when, ago=ago, lasting=lasting)
+        self._templates.filters.update(when=when, day=day, ago=ago, lasting=lasting)
         self._templates.globals.update(words=words, url=self.url, static=self.static)
 
     def page(self, template: str, **values: Any) -> str:
@@ -86,17 +87,29 @@ def when(moment: float | None, never: str = "never") -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(text, f"{text[:10]} {text[11:19]} UTC", shown)
 
 
+def day(moment: float | None, never: str = "never") -> Markup:
+    """The day of a moment, where there is little room; the rest is in its title."""
+    if moment is None:
+        return when(None, never)
+    text = str(rfc3339(moment))
+    shown = f"{text[:10]} {text[11:19]} UTC"
+    return Markup('<time datetime="{}" title="{}" data-day>{}</time>').format(text, shown, text[:10])
+
+
 def ago(moment: float | None, now: float) -> str:
-    """`3 hours ago`, `in 2 days`."""
+    """`3 hours ago`, `in 2 days`: the nearest, in the largest unit of which there is more than one."""
     if moment is None:
         return "never"
-    distance = lasting(abs(now - moment))
+    seconds = abs(now - moment)
+    unit, name = next((one for one in _UNITS if seconds >= 1.5 * one[0]), (1, "second"))
+    count = round(seconds / unit)
+    distance = f"{count} {name}{'s' if count != 1 else ''}"
     return f"in {distance}" if moment > now else f"{distance} ago"
 
 
 def lasting(seconds: float) -> str:
     """`90 days`, `15 minutes`: in the largest unit of which there are two, or exactly one."""
-    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+    for unit, name in _UNITS:
         count = int(seconds // unit)
         if count >= 2 or (count == 1 and seconds % unit == 0):
             return f"{count} {name}{'s' if count != 1 else ''}"

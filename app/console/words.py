@@ -100,6 +100,7 @@ EVENTS = {
 
 ACTORS = {
     "clock": "The schedule",
+    "schedule": "The schedule",
     "shell": "Somebody at the server's shell",
     "stranger": "A stranger",
 }
@@ -126,3 +127,34 @@ CHANGED = {
     "token_lifetime": "Token lifetime (seconds)",
 }
 """What an audit line says was changed; anything else goes by its own name."""
+
+BULK = {
+    "disable": ("Disable", "disabled"),
+    "revoke": ("Revoke", "revoked"),
+    "rotate": ("Rotate", "rotated"),
+}
+"""Action to what the button says, and what has been done."""
+
+NOT_DONE = {
+    "not_found": "there is no such credential any more",
+    "credential_ended": "it has been revoked or has expired",
+    "credential_disabled": "it is disabled",
+    "credential_without_secret": "it has no working secret: regenerate it",
+    "rotation_open": "a rotation is in progress",
+    "insufficient_scope": "it holds roles or scopes that you do not hold",
+}
+"""Code of a refusal to why it cannot be done to one of many."""
+
+SECRET_STATES = {
+    "current": ("current", "good"),
+    "retiring": ("retiring", "care"),
+    "waiting": ("waiting to be claimed", "care"),
+    "ended": ("ended", ""),
+}
+"""State to word and badge."""
+
+ACCESS = {
+    "custom": "Only the scopes that are named",
+    "all_read": "All that read, future ones too",
+    "all_read_write": "All that read or write, future ones too",
+}

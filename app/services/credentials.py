@@ -19,10 +19,10 @@ from app.services.saving import lines_of_schedule, save_changes
 from app.services.standing import changing
 from app.services.terms import Draft, capped, refuse_escalation, refuse_unfit, refuse_unfit_change
 from app.store import Store, Transaction
-from app.store.credentials import SecretHistory
+from app.store.credentials import LastUse, SecretHistory
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.restrictions import Restrictions
@@ -49,6 +49,27 @@ class CredentialView:
     now: float
     feed_seq: int | None = None
     api_ids: tuple[str, ...] = ()
+
+    @property
+    def last_use(self) -> LastUse | None:
+        """The latest of all its secrets."""
+        return max((use for _, use in self.history if use is not None), key=lambda use: use.at, default=None)
+
+    @property
+    def has_ended(self) -> bool:
+        """For good."""
+        return self.credential.status(self.now) in {Status.REVOKED, Status.EXPIRED}
+
+    @property
+    def retiring(self) -> CredentialSecret | None:
+        """The old secret, while a rotation is in progress."""
+        if self.has_ended or self.credential.secret_in(SecretState.CURRENT, self.now) is None:
+            return None
+        return self.credential.secret_in(SecretState.RETIRING, self.now)
+
+    def state_of(self, secret: CredentialSecret) -> SecretState:
+        """With a credential that has ended for good its secrets have, though the rows stay as they were."""
+        return SecretState.ENDED if self.has_ended else secret.state_at(self.now)
 
 
 PlacedView = tuple[CredentialView, Place]

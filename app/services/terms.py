@@ -87,7 +87,8 @@ def refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions, *, o
     credential may hold more than is left to its owner: its tokens do not.
     """
     if caller.operator_id is not None and not own:
-        rights = tx.operators.rights(caller.claims.organization if caller.claims else "", caller.operator_id)
+        home = caller.organization_id if caller.claims is None else caller.claims.organization
+        rights = tx.operators.rights(home, caller.operator_id)
         if not rights.covers(terms, tx.catalogue.of(caller.organization_id)):
             raise InsufficientScope("The credential holds roles or scopes that you do not hold.")
     if all(grant.audience != ADMIN_AUDIENCE for grant in terms.grants):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,13 @@ class OperatorStore:
     def get(self, operator_id: str) -> Operator | None:
         row = self._session.get(OperatorRow, operator_id)
         return None if row is None else operator_from(row)
+
+    def some(self, operator_ids: Sequence[str]) -> list[Operator]:
+        """Those of these that are there, wherever they are members."""
+        return [
+            operator_from(row)
+            for row in self._session.scalars(select(OperatorRow).where(OperatorRow.id.in_(operator_ids)))
+        ]
 
     def member(self, organization_id: str, operator_id: str) -> Member | None:
         found = self._members(organization_id).where(OperatorRow.id == operator_id)

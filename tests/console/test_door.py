@@ -98,6 +98,7 @@ def test_a_form_that_is_sent_twice_is_done_once(server):
         "/console/credentials/new", data={**once, "name": "one"}, headers={"Sec-Fetch-Site": "same-origin"}
     )
     assert again.status_code == 409
+    assert "This form has been sent before" in again.text
     assert "tss_" not in again.text
 
 

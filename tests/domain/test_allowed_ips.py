@@ -460,3 +460,16 @@ def test_adding_addresses_never_narrows(one, more):
     both = AllowedIPs.parse(f"{one[1]}\n{more[1]}")
     assert both.covers(AllowedIPs.parse(one[1]))
     assert both.covers(AllowedIPs.parse(more[1]))
+
+
+SIZES = {
+    "one address": ("192.0.2.1", (1, 0)),
+    "what overlaps is counted once": ("192.0.2.0/25, 192.0.2.64 - 192.0.2.255", (256, 0)),
+    "each family by itself": ("192.0.2.0/24, 2001:db8::/126", (256, 4)),
+    "everything": ("0.0.0.0/0, ::/0", (2**32, 2**128)),
+}
+
+
+@pytest.mark.parametrize(("text", "sizes"), SIZES.values(), ids=SIZES.keys())
+def test_a_list_knows_how_many_addresses_it_admits(text, sizes):
+    assert AllowedIPs.parse(text).sizes() == sizes

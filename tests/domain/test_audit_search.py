@@ -46,6 +46,8 @@ CASES = {
     "an address beside the network": (Wanted(address=WITHIN), {"address": "192.0.3.1"}, False),
     "an unknown address": (Wanted(address=WITHIN), {"address": ""}, False),
     "a network, and an address that is none": (Wanted(address=WITHIN), {"address": "somewhere"}, False),
+    "no token, and it is none": (Wanted(without_tokens=True), {}, True),
+    "no token, and it is one": (Wanted(without_tokens=True), {"event": Event.TOKEN_ISSUED}, False),
     "one filter holds, the other does not": (Wanted(actor="shell", outcome="refused"), {}, False),
     "a name in the detail that looks like a member": (
         Wanted(credential=CLIENT_ID),

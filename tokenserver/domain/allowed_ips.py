@@ -157,6 +157,13 @@ class AllowedIPs:
                 return False
         return True
 
+    def sizes(self) -> tuple[int, int]:
+        """How many IPv4 addresses are admitted, and how many IPv6 addresses."""
+        found = {32: 0, 128: 0}
+        for bits, first, last in self._intervals():
+            found[bits] += last - first + 1
+        return found[32], found[128]
+
     def __len__(self) -> int:
         return len(self._ipv4.firsts) + len(self._ipv6.firsts)
 

@@ -27,11 +27,13 @@ class Wanted:
     since: int | None = None
     until: int | None = None
     address: AllowedIPs | None = None
+    without_tokens: bool = False
+    """Whether lines about the issuing of tokens are left out, of which a credential may have thousands an hour."""
 
     @property
     def may_be_of_tokens(self) -> bool:
         """Whether a line about the issuing of a token could be wanted."""
-        return self.action is None or self.action.startswith(_OF_TOKENS)
+        return not self.without_tokens and (self.action is None or self.action.startswith(_OF_TOKENS))
 
     @property
     def is_anything(self) -> bool:
@@ -53,6 +55,7 @@ class Wanted:
             and (self.actor is None or members["actor"] == self.actor)
             and (self.outcome is None or members["outcome"] == self.outcome)
             and (self.action is None or _is_of(members["event"], self.action))
+            and not (self.without_tokens and members["event"].startswith(_OF_TOKENS))
             and (self.address is None or (members["address"] != "" and self.address.admits(members["address"])))
         )
 

@@ -6,9 +6,10 @@ document.documentElement.classList.add("has-script");
 // Moments in the viewer's zone; UTC stays in the title.
 function localTimes(root) {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
-    if (!Number.isNaN(moment.getTime())) time.textContent = format.format(moment);
+    if (!Number.isNaN(moment.getTime())) time.textContent = ("day" in time.dataset ? day : format).format(moment);
   }
 }
 
@@ -40,6 +41,17 @@ document.addEventListener("click", async (event) => {
     }
     return;
   }
+  const saver = event.target.closest("[data-saves]");
+  if (saver) {
+    const text = document.getElementById(saver.dataset.saves).textContent;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = saver.dataset.name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    say(`Saved as ${saver.dataset.name}.`);
+    return;
+  }
   const all = event.target.closest("[data-ticks]");
   if (all) {
     for (const box of document.querySelectorAll(`input[name="${all.dataset.ticks}"]`)) box.checked = all.checked;
@@ -66,6 +78,15 @@ addEventListener("pageshow", () => {
     delete form.dataset.sent;
     for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-busy");
   }
+});
+
+// A secret is on the page this once: a reload goes to its home instead, and who comes back finds nothing of it.
+addEventListener("DOMContentLoaded", () => {
+  const passing = document.querySelector("[data-home]");
+  if (passing) history.replaceState(null, "", passing.dataset.home);
+});
+addEventListener("pagehide", () => {
+  for (const secret of document.querySelectorAll("[data-passing]")) secret.remove();
 });
 
 document.addEventListener("htmx:afterSwap", (event) => localTimes(event.target));

@@ -1,0 +1,153 @@
+"""Credentials at the console, as a person handles them: made, stored, looked up, and many at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from app.console.snippets import SECRET
+from tests.support.chromium import person, refuse_barriers
+from tests.support.world import AUDIENCE
+
+SHOWN = re.compile(r"tss_[0-9A-Za-z]{46}")
+
+
+@pytest.fixture
+def page(first):
+    """Of the first operator, in a wide window."""
+    first.page.set_viewport_size({"width": 1280, "height": 900})
+    first.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    return first.page
+
+
+def test_a_credential_is_made_its_secret_stored_and_then_gone(first, page, world):
+    first.go("/credentials")
+    page.click("text=New credential")
+    page.fill("[name=name]", "made by hand")
+    page.check("[name=roles][value=reader]")
+    page.click("summary:has-text('Example')")
+    page.check("input[value=all_read] >> nth=0")
+    page.fill("[name=allowed_ips]", "127.0.0.0/8, 2001:db8::/33x")
+    page.wait_for_selector("#ranges >> text=1 to mend")
+    page.fill("[name=allowed_ips]", "127.0.0.0/8")
+    page.wait_for_selector("#ranges >> text=is inside")
+    page.click("text=Create the credential")
+    secret, client_id = page.inner_text("#secret"), page.inner_text("#client-id")
+    assert SHOWN.fullmatch(secret)
+    assert world.ask(client_id, secret).status_code == 200
+
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("[aria-label='Copy the secret']")
+    page.wait_for_selector("#said >> text=Copied.", state="attached")
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    with page.expect_download() as download:
+        page.click("text=Download .env")
+    assert download.value.suggested_filename == f"{client_id}.env"
+    kept = dict(line.split("=", 1) for line in download.value.path().read_text().splitlines())
+    assert kept["TOKENSERVER_CLIENT_SECRET"] == secret
+    with page.expect_download() as download:
+        page.click("text=Download JSON")
+    assert f'"client_secret": "{secret}"' in download.value.path().read_text()
+
+    page.reload()
+    assert "made by hand" in page.inner_text("h1")
+    assert not SHOWN.search(page.content())
+    page.go_back()
+    assert not SHOWN.search(page.content())
+    page.go_forward()
+    assert not SHOWN.search(page.content())
+
+    snippet = page.inner_text("#snippet-curl").replace(f" {AUDIENCE}", f" {world.start_api()}/any")
+    environment = {**os.environ, SECRET: secret}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", snippet], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == client_id, done.stderr
+
+
+def test_who_has_stored_it_goes_on_to_the_credential_and_back_shows_nothing(first, page):
+    first.go("/credentials/new")
+    page.fill("[name=name]", "stored")
+    page.click("text=Create the credential")
+    client_id = page.inner_text("#client-id")
+    page.click("text=I have stored it")
+    page.wait_for_url(f"**/credentials/{client_id}")
+    assert not SHOWN.search(page.content())
+    page.go_back()
+    assert not SHOWN.search(page.content())
+
+
+def test_a_credential_is_made_without_script(first, browser, world):
+    visitor = person(browser, world, first.email, java_script_enabled=False)
+    visitor.sign_in()
+    page = visitor.go("/credentials/new")
+    page.fill("[name=name]", "made without script")
+    page.fill("[name=allowed_ips]", "192.0.2.0/33")
+    page.click("text=Read the addresses")
+    assert "1 to mend" in page.inner_text("#ranges")
+    page.fill("[name=allowed_ips]", "192.0.2.0/24")
+    page.click("text=Create the credential")
+    assert SHOWN.fullmatch(page.inner_text("#secret"))
+    page.click("summary:has-text('As environment variables')")
+    assert "TOKENSERVER_CLIENT_SECRET=tss_" in page.inner_text("#as-env")
+    page.click("text=I have stored it")
+    assert "made without script" in page.inner_text("h1")
+    page.click("main a:has-text('Credentials') >> nth=0")
+    page.check("[aria-label='made without script']")
+    page.click("button[value=disable]")
+    assert "This would disable 1 credential" in page.inner_text("h1")
+    page.click("button:has-text('Disable 1')")
+    assert "1 credential disabled" in page.inner_text("h1")
+    visitor.context.close()
+
+
+def test_no_page_of_credentials_keeps_anybody_out(first, page, world):
+    made = world.credential(allowed_ips="192.0.2.0/24", name="looked at")
+    world.credential(name="😀" * 100)
+    world.credential(name="w" * 100)
+    world.ask(made["client_id"], made["client_secret"])
+    world.manage("POST", f"/v1/credentials/{made['client_id']}/rotate", {"grace_seconds": 3600})
+    ended = world.credential(name="ended")
+    world.manage("POST", f"/v1/credentials/{ended['client_id']}/revoke", {"reason": "w" * 200})
+    found = (made["client_id"], ended["client_id"])
+    for path in ("/credentials", "/credentials?status=nonsense", *(f"/credentials/{one}" for one in found)):
+        refuse_barriers(first.go(path))
+    first.go("/credentials/new")
+    page.fill("[name=allowed_ips]", "192.0.2.0/33")
+    page.wait_for_selector("#ranges >> text=1 to mend")
+    for summary in page.query_selector_all("details.api summary"):
+        summary.click()
+    refuse_barriers(page)
+    page.fill("[name=allowed_ips]", "192.0.2.0/24")
+    page.wait_for_selector("#ranges >> text=outside")
+    refuse_barriers(page)
+    page.fill("[name=name]", "new " + "w" * 90)
+    page.click("text=Create the credential")
+    page.wait_for_selector("#secret")
+    for summary in page.query_selector_all("main details summary"):
+        summary.click()
+    refuse_barriers(page)
+
+
+def test_no_page_of_a_change_of_many_keeps_anybody_out(first, page, world):
+    for number in range(3):
+        world.credential(name=f"one of many {number}")
+    first.go("/credentials?q=one+of+many")
+    page.check("[data-ticks=client_ids]")
+    page.click("button[value=rotate]")
+    page.wait_for_selector("text=This would rotate 3")
+    refuse_barriers(page)
+    page.click("button:has-text('Rotate 3')")
+    page.wait_for_selector("text=3 credentials rotated")
+    assert len(set(SHOWN.findall(page.inner_text("table")))) == 3
+    refuse_barriers(page)
+    page.reload()
+    assert not SHOWN.search(page.content())
+    first.go("/credentials?q=one+of+many")
+    page.check("[data-ticks=client_ids]")
+    page.click("button[value=revoke]")
+    page.wait_for_selector("text=Type 3 to confirm")
+    refuse_barriers(page)
