@@ -9,6 +9,7 @@ from flask import Flask
 
 from app.api import AdminApi
 from app.console import Console
+from app.console.account import AccountPages
 from app.console.audit import AuditPages
 from app.console.credential import OneCredentialPages
 from app.console.credentials import CredentialPages
@@ -18,6 +19,7 @@ from app.console.many_credentials import ManyCredentialsPages
 from app.console.new_credential import NewCredentialPages
 from app.console.overview import OverviewPages
 from app.console.page import Pages
+from app.console.proving import ProvingPages
 from app.console.signing_in import SigningInPages
 from app.console.single_sign_on import SingleSignOnPages
 from app.entrance import Entrance
@@ -46,6 +48,7 @@ from app.services.audit_upkeep import AuditUpkeep
 from app.services.audit_verification import AuditVerification
 from app.services.bulk import Bulk
 from app.services.catalogue import CatalogueService
+from app.services.challenges import Challenges
 from app.services.claiming import Claiming
 from app.services.clockwork import Clockwork
 from app.services.counts import Tell
@@ -65,18 +68,24 @@ from app.services.leaks import Leaks
 from app.services.limits import Limits
 from app.services.networks import Networks
 from app.services.notices import Notices
+from app.services.one_time_codes import OneTimeCodes
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.overview import Overviews
+from app.services.own_proofs import OwnProofs
 from app.services.own_tokens import OwnTokens
+from app.services.passkeys import Passkeys
 from app.services.passwords import Passwords
 from app.services.posting import Poster
 from app.services.previewing import Previewing
 from app.services.proving import Proving
+from app.services.proving_again import ProvingAgain
 from app.services.readiness import Readiness
+from app.services.recovery_codes import RecoveryCodes
 from app.services.revoking import Revoking
 from app.services.rotations import Rotations
 from app.services.sessions import Sessions
+from app.services.sign_in_refusals import SignInRefusals
 from app.services.sign_on_attempts import Attempts
 from app.services.signing_in import SigningIn
 from app.services.single_sign_on import SingleSignOn
@@ -95,7 +104,9 @@ LONGEST_GOODBYE = 3.0
 """Seconds that a server that ends waits for a piece of the clock's work; granian waits five for all of it."""
 
 
-def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -> Services:
+def create_services(
+    app: Flask, settings: Settings, *, clock: Clock = utc_now, passwords: Passwords | None = None
+) -> Services:
     """The use cases without their doors: what the command line needs."""
     peppers = [Pepper.of(key) for key in (pepper_key(settings), settings.pepper_previous) if key is not None]
     store = Store(app, settings)
@@ -105,8 +116,11 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
     feed = Feed(store, high_water, keys, settings, clock)
     credentials = Credentials(store, feed, peppers[0], clock)
     catalogue = CatalogueService(store, feed, clock)
-    passwords = Passwords()
+    passwords = passwords or Passwords()
     sessions = Sessions(store, settings, clock)
+    refusals = SignInRefusals(store, clock)
+    passkeys = Passkeys(store, Challenges(sealer), settings, clock)
+    one_time_codes = OneTimeCodes(store, sealer, settings, clock)
     invitations = Invitations(store, sessions, passwords, settings, clock)
     operators = Operators(store, feed, clock)
     installation = Installation(
@@ -147,13 +161,26 @@ def create_services(app: Flask, settings: Settings, *, clock: Clock = utc_now) -
         claiming=Claiming(store, sealer, peppers, clock),
         notices=Notices(store),
         sessions=sessions,
-        signing_in=SigningIn(store, sessions, passwords, clock),
+        signing_in=SigningIn(store, sessions, passwords, passkeys, refusals, clock),
         single_sign_on=_single_sign_on(
             settings, store=store, sealer=sealer, sessions=sessions, operators=operators, feed=feed, clock=clock
         ),
         invitations=invitations,
         activities=Activities(store, clock),
         overviews=Overviews(store, clock),
+        proving_again=ProvingAgain(
+            store=store,
+            sessions=sessions,
+            passwords=passwords,
+            one_time_codes=one_time_codes,
+            passkeys=passkeys,
+            refusals=refusals,
+            clock=clock,
+        ),
+        one_time_codes=one_time_codes,
+        passkeys=passkeys,
+        recovery_codes=RecoveryCodes(store, clock),
+        own_proofs=OwnProofs(store, sessions, passwords, refusals, clock),
     )
 
 
@@ -196,11 +223,13 @@ def create_entrance(settings: Settings, *, clock: Clock = utc_now) -> Entrance:
     )
 
 
-def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainDoor], Services]:
+def _wired(
+    settings: Settings, clock: Clock, passwords: Passwords | None = None
+) -> tuple[Flask, Mapping[str, PlainDoor], Services]:
     app = Flask(__name__, static_folder=None)
     install(app)
     wall_clock, clock = clock, Ratchet(clock)
-    services = create_services(app, settings, clock=clock)
+    services = create_services(app, settings, clock=clock, passwords=passwords)
     limits = Limits(services.store, settings, clock, _shared_counts(settings), periods=wall_clock)
     issuing = Issuing(
         services.store, services.high_water, services.keys, services.peppers, settings, clock, limits=limits
@@ -214,16 +243,28 @@ def _wired(settings: Settings, clock: Clock) -> tuple[Flask, Mapping[str, PlainD
     revoking = Revoking(services.store, services.feed, proving(refused=Event.REVOCATION_REFUSED), tokens, clock)
     limiting = Limiting(limits, settings)
     token_endpoint = TokenEndpoint(issuing, limits, settings)
+    proving_pages = ProvingPages(services.proving_again, services.passkeys, services.sessions)
     console = Console(
         (
-            SigningInPages(services.signing_in, services.invitations, services.sessions).pages(),
-            SingleSignOnPages(services.single_sign_on).pages(),
+            SigningInPages(
+                services.signing_in, services.invitations, services.sessions, services.passkeys, proving_pages
+            ).pages(),
+            proving_pages.pages(),
+            AccountPages(
+                own_proofs=services.own_proofs,
+                one_time_codes=services.one_time_codes,
+                recovery_codes=services.recovery_codes,
+                passkeys=services.passkeys,
+                sessions=services.sessions,
+            ).pages(),
+            SingleSignOnPages(services.single_sign_on, proving_pages.asking).pages(),
             OverviewPages(services.overviews, services.activities).pages(),
             ExplainPages(services.explaining, services.catalogue).pages(),
             FirstStepsPages(services.overviews, settings).pages(),
             AuditPages(services.audit_trail, services.audit_verification).pages(),
             *_pages_of_credentials(services, settings),
         ),
+        proving_pages.asking,
         services.sessions,
         settings,
         clock,

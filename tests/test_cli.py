@@ -143,6 +143,19 @@ def test_commands_that_run_at_the_same_time_set_up_one_installation(fresh):
 # --- keys ---
 
 
+def test_an_operator_who_lost_everything_gets_a_link_from_the_machine(within):
+    made = json.loads(within.ok("bootstrap", "--json"))
+    email = made["operator_email"]
+    link = within.ok("operators", "link", f" {email.upper()}").strip()
+    assert link.startswith("http://127.0.0.1:8000/console/set-up/")
+    assert link not in {made["setup_url"], within.ok("operators", "link", email, "--without-second-factor").strip()}
+    lines = [json.loads(line) for line in within.ok("audit", "export").splitlines()]
+    invited = [line for line in lines if line.get("event") == "operator:invited"]
+    assert {line["actor"] for line in invited} == {"shell"}
+    assert {line["organization"] for line in invited} == {made["organization_id"]}
+    assert "no operator" in within.refused(1, "operators", "link", "nobody@example.com")
+
+
 def test_keys_are_listed_rotated_and_revoked(fresh, within):
     within.ok("bootstrap", "--json")
     (first,) = within.ok("keys", "list").splitlines()
@@ -378,7 +391,7 @@ def test_what_is_no_command_is_told_so(within, command):
 
 def test_help_is_there_for_everything(within):
     told = within.ok("--help")
-    for command in ("serve", "migrate", "bootstrap", "keys", "audit", "config"):
+    for command in ("serve", "migrate", "bootstrap", "operators", "keys", "audit", "config"):
         assert command in told
 
 

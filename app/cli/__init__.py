@@ -1,4 +1,4 @@
-"""The shell knocks: `python -m app serve | migrate | bootstrap | keys … | audit … | jobs … | config check`.
+"""The shell knocks: `python -m app serve | migrate | bootstrap | operators … | keys … | audit … | jobs … | config …`.
 
 Every command is a use case of the services and works beside a running server. A secret is printed once, on standard
 output, by the command that made it. Failures are one line on standard error and exit code 1; faulty settings exit
@@ -14,6 +14,7 @@ from app.cli.config import config_commands
 from app.cli.connecting import Connect
 from app.cli.jobs import RunnerOf, jobs_commands
 from app.cli.keys import keys_commands
+from app.cli.operators import operators_commands
 from app.cli.serving import installing_commands, serving_commands
 
 
@@ -24,7 +25,14 @@ def command_line(connect: Connect, runner_of: RunnerOf) -> click.Group:
     def cli() -> None:
         """The token server."""
 
-    for add in (serving_commands, installing_commands, keys_commands, audit_commands, config_commands):
+    for add in (
+        serving_commands,
+        installing_commands,
+        operators_commands,
+        keys_commands,
+        audit_commands,
+        config_commands,
+    ):
         add(cli, connect)
     jobs_commands(cli, connect, runner_of)
     return cli

@@ -24,7 +24,7 @@ from werkzeug.http import dump_cookie
 
 from app.console import words
 from app.console.forms import CSRF, ONCE, Form, faults_by_field
-from app.console.page import Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
+from app.console.page import AskingAgain, Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
 from app.console.rendering import Rendering, assets
 from app.http import REALM, address_of, failure_headers, named, request_id_of
 from app.services.admission import Wanted
@@ -67,8 +67,11 @@ class SentAlready(InProgress):
 
 
 class Console:
-    def __init__(self, groups: Iterable[Pages], sessions: Sessions, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, groups: Iterable[Pages], asking: AskingAgain, sessions: Sessions, settings: Settings, clock: Clock
+    ) -> None:
         self._pages = [page for pages in groups for page in pages]
+        self._asking = asking
         self._sessions = sessions
         self._clock = clock
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
@@ -177,11 +180,10 @@ class Console:
             return False
         return True
 
-    @staticmethod
-    def _asked_again(page: Page, visit: Visit) -> Reply:
+    def _asked_again(self, page: Page, visit: Visit) -> Reply:
         if page.method == "GET":
             return Sent(f"{PROVE}?to={quote(visit.path, safe='')}")
-        return Shown("prove.html", {"to": visit.path, "kept": list(visit.form.to_keep())}, 403)
+        return replace(self._asking(visit, visit.path, list(visit.form.to_keep())), status=403)
 
     # --- answers ---
 

@@ -14,6 +14,7 @@ from tokenserver.errors import Fault, InvalidInput
 CSRF, ONCE, KEPT = "csrf", "once", "kept:"
 """Fields of the door's own: against other sites, against sending twice, and what was typed before signing in again."""
 _SECRETS = {"password", "repeated", "old_password", "new_password", "code", "token", "client_secret", "secret"}
+_SECRETS |= {"recovery_code", "sealed", "answer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,13 @@ class Form:
             raise InvalidInput([Fault(f"/{name}", "Write a date such as 2027-11-21.")]) from None
 
     def to_keep(self) -> Iterator[tuple[str, str]]:
-        """What may be sent back and shown again: no secret, and nothing of the door's."""
-        for name, value in self.fields:
-            if name not in _SECRETS and name not in {CSRF, ONCE} and not name.startswith(KEPT):
-                yield name, value
+        """What may be sent back and shown again: no secret, and nothing of the door's.
+
+        Where nothing was typed, it is a button that was pressed, and is to be pressed again.
+        """
+        hidden = _SECRETS | {CSRF, ONCE}
+        typed = [(key, value) for key, value in self.fields if key not in hidden and not key.startswith(KEPT)]
+        yield from typed or [("pressed", "yes")]
 
     def kept(self) -> list[tuple[str, str]]:
         """What was typed into another form before (see `to_keep`)."""

@@ -1,20 +1,31 @@
-"""The pages before all others: signing in and out, the link for a first password, and proving it once more."""
+"""The pages before all others: signing in and out, and the link for a first password."""
 
 from __future__ import annotations
 
-from app.console.door import PROVE, SECOND_STEP, SIGN_IN, way
+from app.console.door import SIGN_IN, way
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.proving import ProvingPages, answered, asked, go_on
 from app.services.invitations import Invitations
+from app.services.passkeys import Passkeys
 from app.services.sessions import Sessions
 from app.services.signing_in import Opened, SigningIn
 from tokenserver.errors import Fault, InvalidInput, TokenServerError
 
 
 class SigningInPages:
-    def __init__(self, signing_in: SigningIn, invitations: Invitations, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        signing_in: SigningIn,
+        invitations: Invitations,
+        sessions: Sessions,
+        passkeys: Passkeys,
+        proving: ProvingPages,
+    ) -> None:
         self._signing_in = signing_in
         self._invitations = invitations
         self._sessions = sessions
+        self._passkeys = passkeys
+        self._proving = proving
 
     def pages(self) -> Pages:
         return (
@@ -24,6 +35,15 @@ class SigningInPages:
                 method="POST",
                 path=SIGN_IN,
                 handler=self.signed_in,
+                again=self.sign_in_again,
+                open=True,
+            ),
+            Page(name="passkey_asked", path=f"{SIGN_IN}/passkey", handler=self.passkey_asked, open=True),
+            Page(
+                name="signed_in_by_passkey",
+                method="POST",
+                path=f"{SIGN_IN}/passkey",
+                handler=self.signed_in_by_passkey,
                 again=self.sign_in_again,
                 open=True,
             ),
@@ -38,8 +58,6 @@ class SigningInPages:
                 again=self.set_up_again,
                 open=True,
             ),
-            Page(name="prove", path=PROVE, handler=self.prove),
-            Page(name="proven", method="POST", path=PROVE, handler=self.proven, again=self.prove_again),
         )
 
     def sign_in(self, visit: Visit) -> Reply:
@@ -47,6 +65,12 @@ class SigningInPages:
         if visit.signed_in is not None:
             return Sent(to)
         return Shown("sign_in.html", {"to": to, "kept": []})
+
+    def passkey_asked(self, _: Visit) -> Reply:
+        return asked(self._passkeys.ask())
+
+    def signed_in_by_passkey(self, visit: Visit) -> Reply:
+        return self._let_in(visit, self._signing_in.by_passkey(*answered(visit), visit.visitor))
 
     def signed_in(self, visit: Visit) -> Reply:
         form = visit.form
@@ -81,26 +105,7 @@ class SigningInPages:
             raise fault
         return self.set_up(visit)
 
-    def prove(self, visit: Visit) -> Reply:
-        return Shown("prove.html", {"to": way(visit.query.get("to", "")), "kept": []})
-
-    def proven(self, visit: Visit) -> Reply:
-        self._signing_in.prove_by_password(visit.viewer, visit.form.exactly("password"))
-        return go_on(visit)
-
-    def prove_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return Shown("prove.html", {"to": way(visit.form.text("to")), "kept": visit.form.kept()})
-
-    @staticmethod
-    def _let_in(visit: Visit, opened: Opened) -> Reply:
+    def _let_in(self, visit: Visit, opened: Opened) -> Reply:
         if opened.awaits is not None:
-            return Sent(SECOND_STEP, cookie=opened.token)
+            return self._proving.begin_second_step(visit, opened.token)
         return go_on(visit, opened.token)
-
-
-def go_on(visit: Visit, cookie: str | None = None) -> Reply:
-    """To where somebody was before they were asked who they are, with what they had typed."""
-    to, kept = way(visit.form.text("to")), visit.form.kept()
-    if kept:
-        return Shown("go_on.html", {"to": to, "kept": kept}, cookie=cookie)
-    return Sent(to, cookie=cookie)

@@ -7,7 +7,7 @@ site (`form-action`), so that such a one is answered by a page that leads there.
 from __future__ import annotations
 
 from app.console.door import LEAVE, RETURN, way
-from app.console.page import Left, Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import AskingAgain, Left, Page, Pages, Reply, Sent, Shown, Visit
 from app.services.single_sign_on import SingleSignOn
 from tokenserver.errors import TokenServerError
 
@@ -15,16 +15,17 @@ from tokenserver.errors import TokenServerError
 class SingleSignOnPages:
     """`single_sign_on` None: no provider is set, and there are no such pages."""
 
-    def __init__(self, single_sign_on: SingleSignOn | None) -> None:
+    def __init__(self, single_sign_on: SingleSignOn | None, asking: AskingAgain) -> None:
         self._single_sign_on = single_sign_on
+        self._asking = asking
 
     def pages(self) -> Pages:
         if self._single_sign_on is None:
             return ()
-        return _pages(self._single_sign_on)
+        return _pages(self._single_sign_on, self._asking)
 
 
-def _pages(single_sign_on: SingleSignOn) -> Pages:
+def _pages(single_sign_on: SingleSignOn, asking: AskingAgain) -> Pages:
     def leave(visit: Visit) -> Reply:
         asked = visit.query
         leaving = single_sign_on.begin(way(asked.get("to", "")), again=asked.get("again") == "1")
@@ -36,14 +37,13 @@ def _pages(single_sign_on: SingleSignOn) -> Pages:
         return Left(leaving.url, leaving.cookie, by_link=True)
 
     def stay(visit: Visit, _: TokenServerError) -> Reply:
-        values = {"to": way(visit.form.text("to")), "kept": visit.form.kept()}
-        return Shown("sign_in.html" if visit.signed_in is None else "prove.html", values)
+        to, kept = way(visit.form.text("to")), visit.form.kept()
+        return Shown("sign_in.html", {"to": to, "kept": kept}) if visit.signed_in is None else asking(visit, to, kept)
 
     def arrive(visit: Visit) -> Reply:
         viewer = None if visit.signed_in is None else visit.signed_in[0]
         arrived = single_sign_on.finish(visit.away, visit.query, visit.visitor, viewer)
-        cookie = None if arrived.opened is None else arrived.opened.token
-        to = way(arrived.then)
+        cookie, to = arrived.opened.token, way(arrived.then)
         if arrived.typed:
             return Shown("go_on.html", {"to": to, "kept": arrived.typed}, cookie=cookie)
         return Sent(to, cookie=cookie)

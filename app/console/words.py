@@ -5,6 +5,13 @@ from __future__ import annotations
 NOTICES = {
     "signed_out": "You are signed out.",
     "saved": "Saved.",
+    "password_set": "Your password is changed. Wherever else you were signed in, you are not any more.",
+    "codes_off": "One-time codes are off.",
+    "codes_dropped": "One-time codes were not set up.",
+    "passkey_added": "The passkey is added.",
+    "passkey_removed": "The passkey is removed.",
+    "session_ended": "The session is ended.",
+    "sessions_ended": "All your other sessions are ended.",
 }
 """What has been done, told on the page that follows. Only its name travels: nobody can make us say other things."""
 

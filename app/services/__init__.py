@@ -23,11 +23,16 @@ from app.services.installation import Installation
 from app.services.invitations import Invitations
 from app.services.keys import SigningKeys
 from app.services.notices import Notices
+from app.services.one_time_codes import OneTimeCodes
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from app.services.overview import Overviews
+from app.services.own_proofs import OwnProofs
+from app.services.passkeys import Passkeys
 from app.services.posting import Poster
 from app.services.previewing import Previewing
+from app.services.proving_again import ProvingAgain
+from app.services.recovery_codes import RecoveryCodes
 from app.services.rotations import Rotations
 from app.services.sessions import Sessions
 from app.services.signing_in import SigningIn
@@ -76,3 +81,8 @@ class Services:
     invitations: Invitations
     activities: Activities
     overviews: Overviews
+    proving_again: ProvingAgain
+    one_time_codes: OneTimeCodes
+    passkeys: Passkeys
+    recovery_codes: RecoveryCodes
+    own_proofs: OwnProofs

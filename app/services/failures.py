@@ -34,17 +34,18 @@ class _Row:
     failures: int = 0
     failed_at: float = 0.0
 
-    def waits_until(self) -> float:
-        if self.failures < FREE:
+    def waits_until(self, free: int) -> float:
+        if self.failures < free:
             return 0.0
-        return self.failed_at + min(LONGEST_WAIT, 1 << min(self.failures - FREE, 20))
+        return self.failed_at + min(LONGEST_WAIT, 1 << min(self.failures - free, 20))
 
 
 class Failures:
     """Used by any thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, free: int = FREE) -> None:
         self._clock = clock
+        self._free = free
         self._lock = threading.Lock()
         self.rows: OrderedDict[tuple[str, str], _Row] = OrderedDict()
         """By what was claimed and from where; empty while nobody has failed."""
@@ -54,7 +55,7 @@ class Failures:
         row = self.rows.get((claimed, address))
         if row is None:
             return
-        wait = row.waits_until() - self._clock()
+        wait = row.waits_until(self._free) - self._clock()
         if wait > 0:
             raise TooManyFailures(int(wait) + 1, detail="too many failures")
 

@@ -1,17 +1,19 @@
 """How does an operator get their first password, or another one when it was lost? By a link that works once.
 
 Whoever may manage an operator makes the link and hands it over; this server sends no mail. A new link ends the one
-before. Following it sets the password, ends every session of the operator, and opens one.
+before. Following it sets the password, ends every session of the operator, and opens one, which still awaits a second
+factor where they have any. For who has lost those, too, a link is made that forgets them at once.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
 from app.services.passwords import Passwords
-from app.services.sessions import SECOND_FACTOR, Sessions, Visitor, digest_of
+from app.services.recovery_codes import forget_second_factors_in
+from app.services.sessions import SECOND_FACTOR, Sessions, Visitor, digest_of, home_of
 from app.services.signing_in import Opened
 from app.services.standing import changing
 from app.settings import Settings
@@ -48,8 +50,11 @@ class Invitations:
         self._issuer = settings.issuer
         self._clock = clock
 
-    def invite(self, caller: Caller, operator_id: str) -> Link:
-        """A link for a member of the caller's organization whose every permission the caller holds."""
+    def invite(self, caller: Caller, operator_id: str, *, without_second_factor: bool = False) -> Link:
+        """A link for a member of the caller's organization whose every permission the caller holds.
+
+        `without_second_factor` forgets their one-time codes, passkeys and recovery codes, and ends their sessions.
+        """
         with changing(self._store, caller, self._clock) as (tx, now):
             member = tx.operators.member(caller.organization_id, operator_id)
             if member is None:
@@ -62,7 +67,20 @@ class Invitations:
             reach = rights_of(*member).permissions.union(*everywhere)
             if not reach <= caller.scopes or (elsewhere and "organizations:write" not in caller.scopes):
                 raise InsufficientScope("This operator has permissions, here or elsewhere, that you do not hold.")
+            if without_second_factor:
+                _forget_in(tx, caller, member[0], now)
             return self.invite_in(tx, caller, member[0], now)
+
+    def invite_by_shell(self, shell: Caller, email: str, *, without_second_factor: bool = False) -> Link:
+        """The same for any operator, as whoever has the server's machine has everything: the last way back in."""
+        with changing(self._store, shell, self._clock) as (tx, now):
+            operator = tx.operators.by_email(email.strip().lower())
+            if operator is None:
+                raise NotFound("There is no operator with this e-mail address.")
+            caller = replace(shell, organization_id=home_of(tx, operator))
+            if without_second_factor:
+                _forget_in(tx, caller, operator, now)
+            return self.invite_in(tx, caller, operator, now)
 
     def invite_in(self, tx: Transaction, caller: Caller, operator: Operator, now: float) -> Link:
         token = secrets.token_urlsafe(32)
@@ -80,8 +98,7 @@ class Invitations:
 
     def accept(self, token: str, password: str, visitor: Visitor) -> Opened:
         """Set the password and open a session; raises LinkIsOver, InvalidInput."""
-        self.invited(token)
-        self._passwords.refuse_unfit(password)
+        self._passwords.refuse_unfit(password, self.invited(token).email)
         hashed = self._passwords.hash(password)
         with self._store.writing() as tx:
             now = self._clock()
@@ -89,13 +106,8 @@ class Invitations:
             tx.sessions.uninvite(operator.id)
             tx.sessions.end(*(session.id for session in tx.sessions.of(operator.id)))
             tx.sign_in.set_password(operator.id, hashed, int(now))
-            first = tx.operators.organizations_of(operator.id)[:1]
-            caller = Caller(
-                f"operator:{operator.id}",
-                first[0] if first else "",
-                address=visitor.address,
-                request_id=visitor.request_id,
-            )
+            actor, organization_id = f"operator:{operator.id}", home_of(tx, operator)
+            caller = Caller(actor, organization_id, address=visitor.address, request_id=visitor.request_id)
             tx.audit.append(caller.did(Event.PASSWORD_SET, now, by="link"))
             awaits = SECOND_FACTOR if tx.sign_in.has_second_factor(operator.id) else None
             opened = self._sessions.open_in(tx, operator, "link", visitor, now, awaits=awaits)
@@ -109,3 +121,8 @@ class Invitations:
         if operator is None:
             raise LinkIsOver
         return operator
+
+
+def _forget_in(tx: Transaction, caller: Caller, operator: Operator, now: float) -> None:
+    forget_second_factors_in(tx, caller, operator.id, now)
+    tx.sessions.end(*(session.id for session in tx.sessions.of(operator.id)))

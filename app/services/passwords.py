@@ -1,7 +1,8 @@
 """Is this the operator's password, and may it be one? argon2id; long rather than complicated (NIST SP 800-63B §3.1.1).
 
-A password has 12 to 256 characters and is not among the most common ones; nothing else is asked of it. It is compared
-in Unicode's normal form C, as keyboards differ in how they write the same letter.
+A password has 12 to 256 characters, is none of those that are tried first (`known_passwords`) and more than a name;
+nothing else is asked of it. It is compared in Unicode's normal form C, as keyboards differ in how they write the same
+letter.
 
 Hashing takes a tenth of a second and 64 MiB on purpose. So no more than two are hashed at a time: others wait, and are
 told to come back when that takes too long.
@@ -18,6 +19,7 @@ from argon2 import Parameters, PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
+from app.services.known_passwords import is_about, is_known
 from tokenserver.errors import Fault, InvalidInput, Unavailable
 
 SHORTEST, LONGEST = 12, 256
@@ -33,10 +35,16 @@ class Passwords:
         self._places = threading.BoundedSemaphore(_AT_A_TIME)
         self._decoy: str | None = None
 
-    def refuse_unfit(self, password: str) -> None:
-        """Raise InvalidInput, which says what is wrong, unless it may be a password."""
+    def refuse_unfit(self, password: str, email: str) -> None:
+        """Raise InvalidInput, which says what is wrong, unless it may be the password of who has this address."""
+        hint = None
         if not SHORTEST <= len(password) <= LONGEST:
             hint = f"A password has {SHORTEST} to {LONGEST} characters: a few words in a row are easy to remember."
+        elif is_known(password):
+            hint = "This password is among the first that anybody tries: it was in known breaches. Choose another one."
+        elif is_about(password, email):
+            hint = "This password is your name, your e-mail address or the name of this product. Choose another one."
+        if hint is not None:
             raise InvalidInput([Fault("/password", hint)])
 
     def hash(self, password: str) -> str:

@@ -26,11 +26,14 @@ from tokenserver.domain.organizations import Organization
 from tokenserver.errors import NotFound, Refused
 
 FRESH = 15 * MINUTE
+HALF_OPEN = 10 * MINUTE
+"""How long a session waits for its second factor."""
+_CLOCKS_DIFFER = 5 * MINUTE
 _TOUCHED_EVERY = MINUTE
 _LONGEST_AGENT = 200
 SECOND_FACTOR = "second_factor"
 """What a session awaits that was opened with a password where more is asked."""
-__all__ = ["FRESH", "SECOND_FACTOR", "Session", "Sessions", "SignedOut", "Viewer", "Visitor", "digest_of"]
+__all__ = ["FRESH", "SECOND_FACTOR", "Session", "Sessions", "SignedOut", "Viewer", "Visitor", "digest_of", "home_of"]
 
 
 class SignedOut(Refused):
@@ -84,8 +87,8 @@ class Viewer:
 class Sessions:
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         self._store = store
-        self._idle = settings.console_idle_minutes * MINUTE
-        self._longest = settings.console_session_hours * HOUR
+        self.idle = settings.console_idle_minutes * MINUTE
+        self.longest = settings.console_session_hours * HOUR
         self._clock = clock
 
     def open_in(
@@ -103,7 +106,7 @@ class Sessions:
         this moment, or earlier, at `proven_at`.
         """
         token = secrets.token_urlsafe(32)
-        organization_id = _first_organization(tx, operator)
+        organization_id = home_of(tx, operator)
         session = Session(
             id=digest_of(token),
             operator_id=operator.id,
@@ -142,15 +145,32 @@ class Sessions:
         """Whether the last proof is young enough for what destroys or reveals something."""
         return self._clock() - viewer.session.proven_at < FRESH
 
-    def proven_in(self, tx: Transaction, viewer: Viewer, now: float) -> None:
-        """They have just proven again who they are."""
-        tx.sessions.save(replace(viewer.session, proven_at=int(now)))
+    def proven_in(self, tx: Transaction, viewer: Viewer, by: str, now: float, *, proven_at: float | None = None) -> str:
+        """They have proven who they are at this moment, or earlier, at `proven_at`: once more, or by the second factor
+        that was awaited.
+
+        The session goes on under another token, which is returned: whoever had planted or seen the one before has
+        nothing (ASVS 5.0 §7.2.4). Raises SignedOut where it has ended meanwhile.
+        """
+        was = tx.sessions.get(viewer.session.id)
+        if was is None:
+            raise SignedOut
+        token = secrets.token_urlsafe(32)
+        proven_at = max(was.proven_at, now if proven_at is None else min(now, proven_at))
+        session = replace(was, id=digest_of(token), seen_at=int(now), proven_at=int(proven_at), awaits=None)
+        if was.awaits is not None:
+            session = replace(session, method=f"{was.method} and {by}", created_at=int(now))
+            tx.audit.append(_line(Event.OPERATOR_SIGNED_IN, session, viewer.visitor, now, method=session.method))
+        tx.sessions.end(was.id)
+        tx.sessions.add(session)
+        return token
 
     def list(self, viewer: Viewer) -> Sequence[Session]:
         """Their own sessions that are live, newest use first."""
         now = self._clock()
         with self._store.reading() as tx:
-            return [session for session in tx.sessions.of(viewer.operator.id) if not self._is_over(session, now)]
+            theirs = tx.sessions.of(viewer.operator.id)
+        return [session for session in theirs if session.awaits is None and not self._is_over(session, now)]
 
     def sign_out(self, viewer: Viewer) -> None:
         with self._store.writing() as tx:
@@ -194,11 +214,15 @@ class Sessions:
     def prune(self, now: float) -> bool:
         """Forget what is over. Never more to do at once."""
         with self._store.writing() as tx:
-            tx.sessions.prune(int(now) - self._idle, int(now) - self._longest, int(now))
+            tx.sessions.prune(int(now) - self.idle, int(now) - self.longest, int(now))
         return False
 
     def _is_over(self, session: Session, now: float) -> bool:
-        return now - session.seen_at >= self._idle or now - session.created_at >= self._longest
+        """Also of one that was opened in the future: a clock was wrong, and it would live until that comes."""
+        longest = self.longest if session.awaits is None else HALF_OPEN
+        if min(session.seen_at, session.created_at) - now > _CLOCKS_DIFFER:
+            return True
+        return now - session.seen_at >= self.idle or now - session.created_at >= longest
 
 
 def digest_of(token: str) -> str:
@@ -214,14 +238,14 @@ def _viewer(tx: Transaction, session: Session, visitor: Visitor) -> Viewer:
     organization = tx.organizations.get(session.organization_id)
     rights = tx.operators.rights(session.organization_id, operator.id)
     if organization is None or rights == NO_RIGHTS:
-        organization = tx.organizations.get(_first_organization(tx, operator))
+        organization = tx.organizations.get(home_of(tx, operator))
         if organization is None:
             raise SignedOut
         rights = tx.operators.rights(organization.id, operator.id)
     return Viewer(session, operator, organization, rights, visitor)
 
 
-def _first_organization(tx: Transaction, operator: Operator) -> str:
+def home_of(tx: Transaction, operator: Operator) -> str:
     """Where they have been a member for longest; a platform admin who is none anywhere begins in the first of all."""
     theirs = tx.operators.organizations_of(operator.id)
     if theirs:

@@ -1,24 +1,24 @@
-"""Who is at the door of the console? E-mail address and password, and whatever else the operator has set up.
+"""Who is at the door of the console? E-mail address and password, and a second factor after it; or a passkey alone.
 
 An unknown address and a wrong password get the same answer in the same time. Who is wrong too often from one address
-waits, for that account only (`failures`): nobody locks out anybody else.
+waits, for that account only (`failures`): nobody locks out anybody else. The second factor is asked for by
+`proving_again`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.services.audit import STRANGER, neighbourhood
-from app.services.failures import Failures
+from app.services.passkeys import Passkeys, WrongPasskey
 from app.services.passwords import Passwords
-from app.services.sessions import SECOND_FACTOR, Sessions, Viewer, Visitor
+from app.services.sessions import SECOND_FACTOR, Sessions, Visitor
+from app.services.sign_in_refusals import SignInRefusals
 from app.store import Store
 from tokenserver.clock import Clock
-from tokenserver.domain.audit import Entry, Event
-from tokenserver.domain.liveness import reference
 from tokenserver.errors import Refused
 
-_LONGEST_EMAIL = 254
+LONGEST_EMAIL = 254
+_BY_PASSKEY = "passkey"
 
 
 class WrongPassword(Refused):
@@ -36,26 +36,33 @@ class Opened:
 
 
 class SigningIn:
-    def __init__(self, store: Store, sessions: Sessions, passwords: Passwords, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sessions: Sessions,
+        passwords: Passwords,
+        passkeys: Passkeys,
+        refusals: SignInRefusals,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._sessions = sessions
         self._passwords = passwords
+        self._passkeys = passkeys
+        self._refusals = refusals
         self._clock = clock
-        self._failures = Failures(clock)
 
     def by_password(self, email: str, password: str, visitor: Visitor) -> Opened:
         """Raises WrongPassword; RateLimited while this address has to wait for this account."""
-        account = email.strip().lower()[:_LONGEST_EMAIL]
-        place = neighbourhood(visitor.address)
-        self._failures.refuse_hasty(account, place)
+        account = email.strip().lower()[:LONGEST_EMAIL]
+        self._refusals.refuse_hasty(account, visitor)
         with self._store.reading() as tx:
             operator = tx.operators.by_email(account)
             kept = None if operator is None else tx.sign_in.password_hash(operator.id)
         if not self._passwords.matches(password, kept) or operator is None or kept is None:
-            self._failures.failed(account, place)
-            self._refused(account, visitor, "wrong password")
+            self._refusals.failed(account, visitor, "wrong password")
             raise WrongPassword
-        self._failures.proven(account, place)
+        self._refusals.proven(account, visitor)
         better = self._passwords.hash(password) if self._passwords.is_out_of_date(kept) else None
         with self._store.writing() as tx:
             now = self._clock()
@@ -67,31 +74,24 @@ class SigningIn:
             token = self._sessions.open_in(tx, operator, "password", visitor, now, awaits=awaits)
         return Opened(token, awaits)
 
-    def prove_by_password(self, viewer: Viewer, password: str) -> None:
-        """The same operator once more; raises WrongPassword, RateLimited."""
-        account, place = viewer.operator.email, neighbourhood(viewer.visitor.address)
-        self._failures.refuse_hasty(account, place)
-        with self._store.reading() as tx:
-            kept = tx.sign_in.password_hash(viewer.operator.id)
-        if not self._passwords.matches(password, kept):
-            self._failures.failed(account, place)
-            self._refused(account, viewer.visitor, "wrong password on being asked again")
-            raise WrongPassword("The password is wrong.")
-        self._failures.proven(account, place)
-        with self._store.writing() as tx:
-            self._sessions.proven_in(tx, viewer, self._clock())
+    def by_passkey(self, sealed: str, answer: str, visitor: Visitor) -> Opened:
+        """By a key that knows its owner, and asked them for a finger or a PIN; nothing else is needed.
 
-    def _refused(self, account: str, visitor: Visitor, reason: str) -> None:
-        """What was typed as an address may be a password, so that it is not recorded."""
-        with self._store.writing() as tx:
-            tx.audit.append(
-                Entry(
-                    event=Event.SIGN_IN_REFUSED,
-                    at=self._clock(),
-                    actor=STRANGER,
-                    address=visitor.address,
-                    request_id=visitor.request_id,
-                    outcome="refused",
-                    detail={"reason": reason, "account": reference(account)},
-                )
-            )
+        Raises WrongPasskey, ChallengeIsOver; RateLimited while this address has to wait.
+        """
+        self._refusals.refuse_hasty(_BY_PASSKEY, visitor)
+        try:
+            with self._store.reading() as tx:
+                signature = self._passkeys.check_in(tx, sealed, answer, self._clock())
+            with self._store.writing() as tx:
+                now = self._clock()
+                self._passkeys.use_in(tx, signature, now)
+                operator = tx.operators.get(signature.passkey.operator_id)
+                if operator is None:
+                    raise WrongPasskey
+                token = self._sessions.open_in(tx, operator, _BY_PASSKEY, visitor, now, awaits=None)
+        except WrongPasskey as refusal:
+            self._refusals.failed(_BY_PASSKEY, visitor, refusal.detail)
+            raise
+        self._refusals.proven(_BY_PASSKEY, visitor)
+        return Opened(token, None)

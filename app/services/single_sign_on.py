@@ -59,11 +59,11 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Signed in; `opened` None: in the session that was there. `then` is the page that was wanted, and `typed` what had
-    been typed into its form.
+    """Signed in, perhaps in the session that was there. `then` is the page that was wanted, and `typed` what had been
+    typed into its form.
     """
 
-    opened: Opened | None
+    opened: Opened
     then: str
     typed: tuple[tuple[str, str], ...] = field(repr=False)
 
@@ -120,7 +120,7 @@ class SingleSignOn:
             self._refused(visitor, fault.detail, "")
             raise
 
-    def _signed_in(self, identity: Identity, visitor: Visitor, viewer: Viewer | None) -> Opened | None:
+    def _signed_in(self, identity: Identity, visitor: Visitor, viewer: Viewer | None) -> Opened:
         with self._store.writing() as tx:
             now = self._clock()
             organization = tx.organizations.first()
@@ -132,12 +132,12 @@ class SingleSignOn:
                 self._link(tx, caller, person, identity, now)
                 proven_at = now if identity.proven_at is None else min(now, identity.proven_at)
                 if viewer is not None and viewer.operator.id == person.id:
-                    self._sessions.proven_in(tx, viewer, max(viewer.session.proven_at, proven_at))
+                    token = self._sessions.proven_in(tx, viewer, "sso", now, proven_at=proven_at)
                 else:
                     token = self._sessions.open_in(tx, person, "sso", visitor, now, awaits=None, proven_at=proven_at)
-                    opened = Opened(token, None)
+                opened = Opened(token, None)
         self._feed.changed()
-        if not has_place:  # what was taken away stays so
+        if opened is None:  # what was taken away stays so
             raise self._no_role(identity) if self._roles else self._unknown(identity)
         return opened
 

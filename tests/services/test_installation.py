@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.services.installation import DEFAULT_EMAIL
+from app.services.invitations import LinkIsOver
 from app.settings import InvalidSettings
+from tests.support.people import HERE
 from tests.support.workshop import Workshop, a_workshop, at_once, failed, succeeded
 from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES
 from tokenserver.errors import Conflict, InvalidClient
@@ -182,3 +184,25 @@ def test_a_restore_is_accepted_only_where_it_was_noticed_or_by_number(empty):
         empty.services.installation.accept_restore()
     assert empty.services.installation.accept_restore(reached=1000) == 1000
     assert empty.statement().seq > 1000
+
+
+@both
+def test_bootstrap_hands_out_one_link_by_which_the_first_operator_gets_a_password(empty):
+    nodes = [empty, *(beside(empty) for _ in range(3))]
+    made = succeeded(at_once(*(node.services.installation.bootstrap for node in nodes)))
+    (link,) = [one.setup_url for one in made if one.setup_url is not None]
+    assert link not in repr(made)
+    opened = empty.services.invitations.accept(link.rpartition("/")[2], "ten green bottles on a wall", HERE)
+    viewer = empty.services.sessions.viewer(opened.token, HERE)
+    assert (viewer.operator.email, viewer.operator.platform_admin) == (DEFAULT_EMAIL, True)
+    assert viewer.organization.id == made[0].organization_id
+    for node in nodes:
+        node.close()
+
+
+def test_bootstrap_again_hands_out_another_link_and_ends_the_one_before(empty):
+    first, again = empty.services.installation.bootstrap(), empty.services.installation.bootstrap(again=True)
+    with pytest.raises(LinkIsOver):
+        empty.services.invitations.invited(first.setup_url.rpartition("/")[2])
+    assert empty.services.invitations.invited(again.setup_url.rpartition("/")[2]).email == DEFAULT_EMAIL
+    assert empty.services.installation.bootstrap().setup_url is None

@@ -394,13 +394,16 @@ def test_who_is_signed_in_proves_it_again_in_the_session_that_is_there(workshop,
     seen = sessions.viewer(token, VISITOR)
     assert not sessions.is_fresh(seen)
     url, cookie = leave(on, again=True)
-    assert on.finish(cookie, ada_there(url), VISITOR, seen).opened is None
-    (only,) = sessions.list(sessions.viewer(token, VISITOR))
+    renewed = on.finish(cookie, ada_there(url), VISITOR, seen).opened.token
+    (only,) = sessions.list(sessions.viewer(renewed, VISITOR))
+    with pytest.raises(SignedOut):
+        sessions.viewer(token, VISITOR)
     assert only.proven_at == int(workshop.clock())
     operator(workshop, "eve")
     url, cookie = leave(on, again=True)
     other = on.finish(cookie, liar.person("2", email="eve@example.com")(url), VISITOR, seen)
-    assert other.opened is not None, "somebody else is in a session of their own"
+    assert sessions.viewer(other.opened.token, VISITOR).operator.email == "eve@example.com"
+    assert len(sessions.list(sessions.viewer(renewed, VISITOR))) == 1, "somebody else is in a session of their own"
 
 
 def test_the_wiring_offers_it_where_a_provider_is_set(workshop):

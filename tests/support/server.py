@@ -15,12 +15,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from argon2.profiles import CHEAPEST
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from app import _wired, create_services
 from app.http import PlainDoor, Wsgi
 from app.services import Services
+from app.services.passwords import Passwords
 from app.settings import Settings, load
 from app.store.schema import migrate
 from tokenserver.domain.operators import ADMIN_SCOPES
@@ -140,7 +142,7 @@ def serving(installed: Installed, home: Path, **settings: object) -> Iterator[Se
     """A copy of `installed` at `home`, behind a Flask of its own."""
     shutil.copytree(installed.home, home, dirs_exist_ok=True)
     chosen, clock = settings_at(home, **settings), StillClock()
-    app, plain, _ = _wired(chosen, clock)
+    app, plain, _ = _wired(chosen, clock, Passwords(CHEAPEST))
     server = Server(app, chosen, clock, installed, plain)
     try:
         yield server

@@ -20,6 +20,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from argon2.profiles import CHEAPEST
 from flask import Flask
 
 from app import create_services
@@ -29,6 +30,7 @@ from app.services.catalogue import ApiDraft, RoleDraft
 from app.services.credentials import NewSecret
 from app.services.issuing import IssuedToken, Issuing, TokenRequest
 from app.services.limits import Limits
+from app.services.passwords import Passwords
 from app.services.terms import Draft
 from app.settings import Settings, load
 from tests.support.names import a_name
@@ -67,7 +69,7 @@ class Workshop:
 
     @cached_property
     def services(self) -> Services:
-        return create_services(Flask("workshop"), self.settings, clock=self.clock)
+        return create_services(Flask("workshop"), self.settings, clock=self.clock, passwords=Passwords(CHEAPEST))
 
     @cached_property
     def issuing(self) -> Issuing:
