@@ -231,13 +231,14 @@ def digest_of(token: str) -> str:
 
 
 def _viewer(tx: Transaction, session: Session, visitor: Visitor) -> Viewer:
-    """In the organization of the session or, where they have left it, in another one of theirs."""
+    """In the organization of the session or, where they have left it or it is suspended, in another one of theirs."""
     operator = tx.operators.get(session.operator_id)
     if operator is None:
         raise SignedOut
     organization = tx.organizations.get(session.organization_id)
     rights = tx.operators.rights(session.organization_id, operator.id)
-    if organization is None or rights == NO_RIGHTS:
+    shut = organization is not None and organization.suspended_at is not None and WRITE_ALL not in rights.permissions
+    if organization is None or rights == NO_RIGHTS or shut:
         organization = tx.organizations.get(home_of(tx, operator))
         if organization is None:
             raise SignedOut
@@ -246,8 +247,13 @@ def _viewer(tx: Transaction, session: Session, visitor: Visitor) -> Viewer:
 
 
 def home_of(tx: Transaction, operator: Operator) -> str:
-    """Where they have been a member for longest; a platform admin who is none anywhere begins in the first of all."""
+    """Where they have been a member for longest, and it is not suspended unless all are; a platform admin who is none
+    anywhere begins in the first of all.
+    """
     theirs = tx.operators.organizations_of(operator.id)
+    for organization in map(tx.organizations.get, theirs):
+        if organization is not None and organization.suspended_at is None:
+            return organization.id
     if theirs:
         return theirs[0]
     first = tx.organizations.first() if operator.platform_admin else None

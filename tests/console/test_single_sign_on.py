@@ -176,7 +176,7 @@ def test_who_must_prove_again_who_they_are_may_do_it_there(server, ada_there):
     assert query_of(url)["prompt"] == "login"
     answer = come_back(visitor, ada_there(url))
     assert answer.headers["Location"] == "/console/credentials/new"
-    assert cookie(visitor, SESSION).value == before
+    assert cookie(visitor, SESSION).value != before, "a proof gives the session another cookie"
     assert visitor.open("/credentials/new").request.path == "/console/credentials/new"
 
 

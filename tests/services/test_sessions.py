@@ -224,6 +224,19 @@ def test_members_of_a_suspended_organization_see_nothing_of_it(workshop, session
         sessions.viewer(token, HERE)
 
 
+def test_who_is_in_another_organization_too_goes_on_there(workshop, sessions, ada):
+    other = workshop.services.organizations.create(workshop.caller, "Other", Policy())
+    there = replace(workshop.caller, organization_id=other.id)
+    workshop.services.operators.add(there, ada.email, "", Membership("", OperatorRole.MEMBER), platform_admin=False)
+    token = ada.sign_in()
+    workshop.services.organizations.suspend(workshop.caller, workshop.caller.organization_id)
+    assert ada.view(token).organization.id == other.id
+    assert ada.view().organization.id == other.id
+    workshop.services.organizations.suspend(workshop.caller, other.id)
+    with pytest.raises(Suspended):
+        ada.view(token)
+
+
 def test_a_session_that_awaits_a_second_factor_is_good_for_nothing_else_and_not_for_long(workshop, sessions, ada):
     with workshop.services.store.writing() as tx:
         token = sessions.open_in(tx, ada.operator, "password", HERE, workshop.clock(), awaits=SECOND_FACTOR)
