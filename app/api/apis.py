@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.api import outputs
 from app.api.conditions import etag
 from app.api.operation import Answer, Call
-from app.inputs.bodies import ApiChange, ScopeInput
+from app.inputs.bodies import ApiChange
+from app.inputs.catalogue import changed, scopes_of
 from app.inputs.fields import moment_text
 from app.services.catalogue import ApiDraft, CatalogueService
 from app.settings import Settings
-from tokenserver.domain.catalogue import Api, Scope
+from tokenserver.domain.catalogue import Api
 
 PATH = "/v1/apis"
 MOST_SHOWN = 1000
@@ -23,7 +22,7 @@ class ApiOperations:
         self._address = settings.issuer + PATH
 
     def create(self, call: Call) -> Answer:
-        draft = ApiDraft(call.body.audience, call.body.name, _scopes(call.body.scopes))
+        draft = ApiDraft(call.body.audience, call.body.name, scopes_of(call.body.scopes))
         api = self._catalogue.create_api(call.caller, draft)
         return Answer(api_shown(api), [("Location", f"{self._address}/{api.id}"), *etag(api.version)])
 
@@ -62,16 +61,6 @@ class ApiOperations:
         return Answer(None)
 
 
-def changed(api: Api, change: ApiChange) -> Api:
-    """`api` with the members that are present."""
-    given = change.given()
-    if "name" in given:
-        api = replace(api, name=change.name)
-    if "scopes" in given:
-        api = replace(api, scopes=_scopes(change.scopes))
-    return api
-
-
 def api_shown(api: Api) -> outputs.Api:
     return outputs.Api(
         id=api.id,
@@ -88,7 +77,3 @@ def api_shown(api: Api) -> outputs.Api:
 
 def _answer(api: Api) -> Answer:
     return Answer(api_shown(api), etag(api.version))
-
-
-def _scopes(asked: list[ScopeInput]) -> tuple[Scope, ...]:
-    return tuple(Scope(scope.name, scope.access, scope.sensitive, scope.description) for scope in asked)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
-
 from app.api import outputs
 from app.api.conditions import etag
 from app.api.operation import Answer, Call
-from app.inputs.bodies import GrantInput, OperatorChange
 from app.inputs.fields import moment_text
+from app.inputs.operators import changing, membership_of
 from app.services.operators import Operators
 from app.settings import Settings
-from tokenserver.domain.operators import Member, Membership, OperatorRole, rights_of
-from tokenserver.domain.restrictions import Grant
+from tokenserver.domain.operators import Member, rights_of
 
 PATH = "/v1/operators"
 
@@ -26,10 +21,8 @@ class OperatorOperations:
 
     def create(self, call: Call) -> Answer:
         asked = call.body
-        roles = None if asked.roles is None else frozenset(asked.roles)
-        membership = Membership("", OperatorRole(asked.role), roles, _grants(asked.grants))
         made = self._operators.add(
-            call.caller, asked.email, asked.name, membership, platform_admin=asked.platform_admin
+            call.caller, asked.email, asked.name, membership_of(asked), platform_admin=asked.platform_admin
         )
         return Answer(shown(made), [("Location", f"{self._address}/{made[0].id}"), *etag(made[1].version)])
 
@@ -47,20 +40,6 @@ class OperatorOperations:
     def delete(self, call: Call) -> Answer:
         self._operators.remove(call.caller, call.subject, call.version)
         return Answer(None)
-
-
-def changing(change: OperatorChange) -> Callable[[Member], Member]:
-    """Sets the members that are present."""
-    given = change.given()
-    of_the_person = {name: given[name] for name in ("name", "platform_admin") if name in given}
-    of_the_member: dict[str, Any] = {}
-    if "role" in given:
-        of_the_member["role"] = OperatorRole(change.role)
-    if "roles" in given:
-        of_the_member["roles"] = None if change.roles is None else frozenset(change.roles)
-    if "grants" in given:
-        of_the_member["grants"] = _grants(change.grants)
-    return lambda member: (replace(member[0], **of_the_person), replace(member[1], **of_the_member))
 
 
 def shown(member: Member) -> outputs.Operator:
@@ -84,7 +63,3 @@ def shown(member: Member) -> outputs.Operator:
 
 def _answer(member: Member) -> Answer:
     return Answer(shown(member), etag(member[1].version))
-
-
-def _grants(asked: list[GrantInput] | None) -> tuple[Grant, ...] | None:
-    return None if asked is None else tuple(grant.value() for grant in asked)

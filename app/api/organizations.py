@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 from app.api import outputs
 from app.api.conditions import etag
 from app.api.operation import Answer, Call
-from app.inputs.bodies import OrganizationChange
 from app.inputs.fields import moment_text
+from app.inputs.organizations import changing, policy_of
 from app.services.organizations import Organizations
 from app.settings import Settings
 from tokenserver.clock import rfc3339
-from tokenserver.domain.organizations import Organization, Policy, Project
+from tokenserver.domain.organizations import Organization, Project
 
 PATH = "/v1/organizations"
 PROJECTS = "/v1/projects"
@@ -26,8 +23,7 @@ class OrganizationOperations:
 
     def create(self, call: Call) -> Answer:
         asked = call.body
-        policy = Policy(asked.credential_quota, asked.longest_expiry_days, asked.names_are_fixed)
-        made = self._organizations.create(call.caller, asked.name, policy)
+        made = self._organizations.create(call.caller, asked.name, policy_of(asked))
         return Answer(shown(made), [("Location", f"{self._issuer}{PATH}/{made.id}"), *etag(made.version)])
 
     def list(self, call: Call) -> Answer:
@@ -73,13 +69,6 @@ class OrganizationOperations:
     def delete_project(self, call: Call) -> Answer:
         self._organizations.delete_project(call.caller, call.subject, call.version)
         return Answer(None)
-
-
-def changing(change: OrganizationChange) -> Callable[[Organization], Organization]:
-    """Sets the members that are present."""
-    given = change.given()
-    names = {name: given.pop(name) for name in ("name",) if name in given}
-    return lambda organization: replace(organization, **names, policy=replace(organization.policy, **given))
 
 
 def shown(organization: Organization) -> outputs.Organization:

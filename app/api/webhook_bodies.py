@@ -1,56 +1,12 @@
-"""What is sent and answered about webhooks? Bodies of requests and responses, as in `inputs` and `outputs`."""
+"""What is answered about webhooks? Bodies of responses, as in `outputs`."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from app.api.outputs import Output
-from app.inputs.bodies import ABSENT, Input
-from app.inputs.fields import Description, MomentText, refused, short
-from tokenserver.domain.webhook import MOST_SUBSCRIPTIONS, DeliveryState, is_subscription
-from tokenserver.domain.webhook_target import LONGEST_URL
-
-
-def _known(text: str) -> str:
-    if not is_subscription(text):
-        raise refused("Must be a type of event such as credential.created, all of a subject (credential.*), or *.")
-    return text
-
-
-def _each_once(events: list[str]) -> list[str]:
-    if len(set(events)) < len(events):
-        raise refused("The same is listed twice.")
-    return events
-
-
-Events = Annotated[
-    list[Annotated[str, AfterValidator(_known)]],
-    short(MOST_SUBSCRIPTIONS),
-    Field(min_length=1, max_length=MOST_SUBSCRIPTIONS),
-    AfterValidator(_each_once),
-]
-Url = Annotated[str, Field(min_length=1, max_length=LONGEST_URL, json_schema_extra={"format": "uri"})]
-
-
-class WebhookCreation(Input):
-    url: Url
-    """Where events are posted to: https, a public host, no user or password."""
-    events: Events
-    """What it is told of: types (`secret.rotated`), all of a subject (`credential.*`), or everything (`*`)."""
-    description: Description = ""
-
-
-class WebhookChange(Input):
-    """Only members that are present change."""
-
-    url: Url = ABSENT
-    events: Events = ABSENT
-    """Replaces the whole list."""
-    description: Description = ABSENT
-    enabled: bool = ABSENT
-    """False: it is told nothing more until it is enabled again. What is pending waits."""
+from app.inputs.fields import MomentText
+from tokenserver.domain.webhook import DeliveryState
 
 
 class Webhook(Output):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 from app.api import webhook_bodies as bodies
 from app.api.conditions import etag
 from app.api.operation import Answer, Call
 from app.inputs.fields import moment_text
+from app.inputs.webhooks import WebhookChange, WebhookCreation, changed
 from app.services.webhooks import DeliveryView, WebhookDraft, Webhooks
 from app.settings import Settings
 from tokenserver.clock import Clock, rfc3339
@@ -24,7 +22,7 @@ class WebhookOperations:
         self._clock = clock
 
     def create(self, call: Call) -> Answer:
-        asked: bodies.WebhookCreation = call.body
+        asked: WebhookCreation = call.body
         made = self._webhooks.create(call.caller, WebhookDraft(asked.url, asked.description, tuple(asked.events)))
         body = bodies.CreatedWebhook(**dict(self._shown(made.webhook)), secret=made.secret.reveal())
         return Answer(body, [("Location", f"{self._address}/{body.id}"), *etag(body.version)])
@@ -38,7 +36,7 @@ class WebhookOperations:
         return self._answer(self._webhooks.get(call.caller, call.subject))
 
     def update(self, call: Call) -> Answer:
-        change: bodies.WebhookChange = call.body
+        change: WebhookChange = call.body
         return self._answer(
             self._webhooks.update(
                 call.caller,
@@ -97,15 +95,6 @@ class WebhookOperations:
             created_by=webhook.created_by,
             version=webhook.version,
         )
-
-
-def changed(webhook: Webhook, change: bodies.WebhookChange) -> Webhook:
-    """`webhook` with the members that are present."""
-    given = change.given()
-    members: dict[str, Any] = {name: given[name] for name in ("url", "description") if name in given}
-    if "events" in given:
-        members["subscriptions"] = tuple(change.events)
-    return replace(webhook, **members)
 
 
 def delivery_shown(view: DeliveryView) -> bodies.Delivery:

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.api import usage_bodies
-from app.api.webhook_bodies import WebhookCreation
 from app.inputs import bodies as inputs
+from app.inputs.webhooks import WebhookCreation
 from tests.support.contract import REPORTS
 
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,7 @@ from app.api.conditions import Condition
 from app.api.operation import PAGE, Operation
 from app.api.webhooks import PATH, WebhookOperations
 from app.inputs import bodies as inputs
+from app.inputs.webhooks import WebhookChange, WebhookCreation
 
 _ONE = PATH + "/{webhook_id}"
 _READ, _WRITE = "webhooks:read", "webhooks:write"
@@ -26,7 +27,7 @@ def rows(do: WebhookOperations) -> tuple[Operation, ...]:
                 "Its signing secret is shown in this answer and never again. 409: there are 20 already, the most that"
                 " an organization may have."
             ),
-            takes=bodies.WebhookCreation,
+            takes=WebhookCreation,
             gives=bodies.CreatedWebhook,
             status=201,
             conflicts=True,
@@ -67,7 +68,7 @@ def rows(do: WebhookOperations) -> tuple[Operation, ...]:
                 "Only members that are present change. Enabled again after it was disabled, it is tried anew with what"
                 " is pending; events of the time between are not made up for."
             ),
-            takes=bodies.WebhookChange,
+            takes=WebhookChange,
             gives=bodies.Webhook,
             condition=Condition.REQUIRED,
             asked=examples.WEBHOOK_CHANGE,
