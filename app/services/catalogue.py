@@ -155,6 +155,12 @@ class CatalogueService:
                     found.append(Gain(credential, will_have - has, has - will_have))
         return sorted(found, key=lambda gain: gain.credential.client_id)
 
+    def holders_of_api(self, caller: Caller, api_id: str) -> list[Credential]:
+        """Credentials that are granted something there and have not ended; in the order of client IDs."""
+        with self._store.reading() as tx:
+            api = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
+            return _living(tx.credentials.granted_at(caller.organization_id, api.audience), self._clock())
+
     def delete_api(self, caller: Caller, api_id: str, version: int | None, *, cascade: bool = False) -> None:
         with changing(self._store, caller, self._clock) as (tx, now):
             api = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
@@ -196,6 +202,12 @@ class CatalogueService:
             changed = {"description": [before.description, after.description]}
             tx.audit.append(caller.did(Event.ROLE_UPDATED, now, role=role_id, name=before.name, changed=changed))
         return after
+
+    def holders_of_role(self, caller: Caller, role_id: str) -> list[Credential]:
+        """Credentials that hold it and have not ended; in the order of client IDs."""
+        with self._store.reading() as tx:
+            role = _found(tx.catalogue.role(caller.organization_id, role_id), "role")
+            return _living(tx.credentials.holding_role(caller.organization_id, role.name), self._clock())
 
     def delete_role(self, caller: Caller, role_id: str, version: int | None, *, cascade: bool = False) -> None:
         with changing(self._store, caller, self._clock) as (tx, now):
@@ -254,12 +266,8 @@ def _narrow(
     *,
     cascade: bool,
 ) -> None:
-    """Refuse, or take from each holder and bump it; in the order of client IDs, as every writer does.
-
-    What has been revoked or has expired holds nothing any more.
-    """
-    final = {Status.REVOKED, Status.EXPIRED}
-    living = sorted((c for c in holders if c.status(now) not in final), key=lambda holder: holder.client_id)
+    """Refuse, or take from each holder and bump it; in the order of client IDs, as every writer does."""
+    living = _living(holders, now)
     if living and not cascade:
         raise StillHeld([credential.client_id for credential in living])
     for credential in living:
@@ -267,6 +275,12 @@ def _narrow(
     changed = [(credential, credential.narrowed(taken(credential.restrictions), now)) for credential in living]
     if changed:
         save_changes(tx, caller, Event.CREDENTIAL_UPDATED, changed, now)
+
+
+def _living(holders: Iterable[Credential], now: float) -> list[Credential]:
+    """What has been revoked or has expired holds nothing any more."""
+    final = {Status.REVOKED, Status.EXPIRED}
+    return sorted((c for c in holders if c.status(now) not in final), key=lambda holder: holder.client_id)
 
 
 def _found(value: Found | None, what: str) -> Found:

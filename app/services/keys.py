@@ -16,8 +16,10 @@ import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from app.services.audit import Caller
+from app.services.standing import changing
 from app.settings import Settings
 from app.store import Store, Transaction
 from app.store.database import StoreUnavailable
@@ -50,6 +52,25 @@ class Ring:
     believed: Mapping[str, VerifyingKey]
     revoked: tuple[str, ...]
     read_at: float = field(default_factory=monotonic)
+
+
+class KeyState(StrEnum):
+    """`waiting`: published, and signs later; `kept`: signs no more, and is published while a token of it may live."""
+
+    WAITING = "waiting"
+    SIGNS = "signs"
+    KEPT = "kept"
+    OVER = "over"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A key and how it stands. `ends_at` is when it stops signing, where another one is to follow it."""
+
+    key: StoredKey
+    state: KeyState
+    ends_at: int | None
 
 
 class SigningKeys:
@@ -103,12 +124,22 @@ class SigningKeys:
         with self._store.reading() as tx:
             return tx.keys.all()
 
+    def views(self) -> Sequence[KeyView]:
+        """Every key there ever was and how it stands, the newest first."""
+        keys, now = self.list(), self._clock()
+        signing = signing_at(keys, now) or _next(keys, now)
+        published = {key.kid for key in published_at(keys, now)}
+        ends = _ends(keys)
+        return [
+            KeyView(key, _state(key, now, signs=key == signing, is_published=key.kid in published), ends.get(key.kid))
+            for key in reversed(keys)
+        ]
+
     def rotate(self, caller: Caller, key: SigningKey | None = None, *, at_once: bool = False) -> str:
         """A new key, published now, signing `JWKS_MAX_AGE` later or at once. Returns its `kid`."""
-        now = self._clock()
         key = key or new_signing_key(self._alg)
-        active_from = int(now) + (0 if at_once else JWKS_MAX_AGE)
-        with self._store.writing() as tx:
+        with changing(self._store, caller, self._clock) as (tx, now):
+            active_from = int(now) + (0 if at_once else JWKS_MAX_AGE)
             if any(stored.kid == key.kid for stored in tx.keys.all()):
                 raise Conflict("This signing key is there already.")
             self._add(tx, key, now, active_from)
@@ -118,8 +149,7 @@ class SigningKeys:
 
     def revoke(self, caller: Caller, kid: str) -> None:
         """Withdraw a key and every token it signed. The key that signs is replaced in the same transaction."""
-        now = self._clock()
-        with self._store.writing() as tx:
+        with changing(self._store, caller, self._clock) as (tx, now):
             keys = tx.keys.all()
             found = next((key for key in keys if key.kid == kid), None)
             if found is None or found.revoked_at is not None:
@@ -206,6 +236,16 @@ def _ends(keys: Sequence[StoredKey]) -> dict[str, int]:
         if key.revoked_at is None or key.revoked_at > key.active_from:
             following = key.active_from
     return ends
+
+
+def _state(key: StoredKey, now: float, *, signs: bool, is_published: bool) -> KeyState:
+    if key.revoked_at is not None:
+        return KeyState.REVOKED
+    if signs:
+        return KeyState.SIGNS
+    if now < key.active_from:
+        return KeyState.WAITING
+    return KeyState.KEPT if is_published else KeyState.OVER
 
 
 def _is_fresh(ring: Ring) -> bool:

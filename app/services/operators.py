@@ -10,7 +10,7 @@ less. With an operator who leaves, they are revoked; credentials of the organiza
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +20,10 @@ from app.services.ids import new_id
 from app.services.saving import save_changes
 from app.services.standing import changing
 from app.store import Store, Transaction
+from app.store.operators import SignInFacts
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
-from tokenserver.domain.credential import Status
+from tokenserver.domain.credential import Credential, Status
 from tokenserver.domain.operators import PERMISSIONS, Member, Membership, Operator, OperatorRole, Rights, rights_of
 from tokenserver.domain.restrictions import Restrictions
 from tokenserver.errors import Conflict, Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
@@ -38,6 +39,14 @@ class IsMember(Conflict):
 class LastOwner(Conflict):
     code = "last_owner"
     public = "The organization would have no owner: make somebody else one first."
+
+
+class BeyondYou(InsufficientScope):
+    """`part` is what of the operator is more than the caller holds: `role`, `roles` or `grants`."""
+
+    def __init__(self, part: str, public: str) -> None:
+        self.part = part
+        super().__init__(public)
 
 
 class Operators:
@@ -84,6 +93,20 @@ class Operators:
         """Who has been a member for longest first."""
         with self._store.reading() as tx:
             return tx.operators.page(caller.organization_id, after, limit)
+
+    def sign_ins(self, caller: Caller, members: Sequence[Member]) -> dict[str, SignInFacts]:
+        """How each of them stands with signing in, by operator ID."""
+        with self._store.reading() as tx:
+            return tx.operators.sign_ins(caller.organization_id, [person.id for person, _ in members], self._clock())
+
+    def owned(self, caller: Caller, operator_id: str) -> Sequence[Credential]:
+        """Their personal credentials here that have not ended, in the order of client IDs."""
+        now = self._clock()
+        with self._store.reading() as tx:
+            _found(tx, caller, operator_id)
+            owned = tx.credentials.owned_by(operator_id, caller.organization_id)
+        living = [c for c in owned if c.status(now) not in {Status.REVOKED, Status.EXPIRED}]
+        return sorted(living, key=lambda credential: credential.client_id)
 
     def get(self, caller: Caller, operator_id: str) -> Member:
         with self._store.reading() as tx:
@@ -193,16 +216,20 @@ def _refuse_unknown_rights(tx: Transaction, caller: Caller, membership: Membersh
 
 
 def _refuse_beyond(tx: Transaction, caller: Caller, rights: Rights) -> None:
-    """Raise InsufficientScope where the caller does not hold all of `rights`."""
+    """Raise BeyondYou where the caller does not hold all of `rights`."""
     if not rights.permissions <= caller.scopes:
-        raise InsufficientScope("This operator has, or would get, permissions that you do not hold.")
+        raise BeyondYou("role", "This operator has, or would get, permissions that you do not hold.")
     if caller.operator_id is None:
         return
     own = tx.operators.rights(caller.organization_id, caller.operator_id)
-    handed = (own.roles is not None and rights.roles is None) or (own.grants is not None and rights.grants is None)
-    terms = Restrictions(roles=rights.roles or frozenset(), grants=rights.grants or ())
-    if handed or not own.covers(terms, tx.catalogue.of(caller.organization_id)):
-        raise InsufficientScope("This operator has, or would get, roles or scopes that you do not hold.")
+    beyond = "This operator has, or would get, roles or scopes that you do not hold."
+    if own.roles is not None and (rights.roles is None or not rights.roles <= own.roles):
+        raise BeyondYou("roles", beyond)
+    terms = Restrictions(grants=rights.grants or ())
+    if (own.grants is not None and rights.grants is None) or not own.covers(
+        terms, tx.catalogue.of(caller.organization_id)
+    ):
+        raise BeyondYou("grants", beyond)
 
 
 def _shown(member: Member) -> dict[str, Any]:

@@ -131,6 +131,11 @@ class Organizations:
             )
         return after
 
+    def credentials_in(self, caller: Caller, project_id: str) -> Sequence[str]:
+        """The client IDs of those for whose sake the project cannot be deleted."""
+        with self._store.reading() as tx:
+            return tx.organizations.in_project(caller.organization_id, _project(tx, caller, project_id).name)
+
     def delete_project(self, caller: Caller, project_id: str, version: int | None) -> None:
         with changing(self._store, caller, self._clock) as (tx, now):
             project = _project(tx, caller, project_id)

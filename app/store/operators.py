@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.store.models import MembershipRow, OperatorRow
 from app.store.rows import grants_text, membership_from, operator_from, roles_text
+from app.store.sign_in_models import InvitationRow, PasskeyRow, SessionRow, SignInRow
 from tokenserver.domain.operators import NO_RIGHTS, Member, Membership, Operator, OperatorRole, Rights, rights_of
 from tokenserver.errors import PreconditionFailed
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFacts:
+    """`seen_at` is when they were last seen here, of sessions that are kept; `invited_until` when their link ends."""
+
+    second_factor: bool = False
+    seen_at: int | None = None
+    invited_until: int | None = None
 
 
 class OperatorStore:
@@ -118,6 +129,26 @@ class OperatorStore:
         if not person.platform_admin and self._session.scalars(elsewhere).first() is None:
             self._session.delete(person)
             self._session.flush()
+
+    def sign_ins(self, organization_id: str, operator_ids: Sequence[str], now: float) -> dict[str, SignInFacts]:
+        """How each of these operators stands with signing in, by ID."""
+        codes = select(SignInRow.operator_id).where(
+            SignInRow.operator_id.in_(operator_ids), SignInRow.totp_since.is_not(None)
+        )
+        keys = select(PasskeyRow.operator_id).where(PasskeyRow.operator_id.in_(operator_ids))
+        second = {*self._session.scalars(codes), *self._session.scalars(keys)}
+        here = (
+            select(SessionRow.operator_id, func.max(SessionRow.seen_at))
+            .where(SessionRow.operator_id.in_(operator_ids), SessionRow.organization_id == organization_id)
+            .where(SessionRow.awaits.is_(None))
+            .group_by(SessionRow.operator_id)
+        )
+        links = select(InvitationRow.operator_id, InvitationRow.expires_at).where(
+            InvitationRow.operator_id.in_(operator_ids), InvitationRow.expires_at > now
+        )
+        seen = {row[0]: row[1] for row in self._session.execute(here)}
+        invited = {row[0]: row[1] for row in self._session.execute(links)}
+        return {one: SignInFacts(one in second, seen.get(one), invited.get(one)) for one in operator_ids}
 
     @staticmethod
     def _members(organization_id: str) -> Select[OperatorRow, MembershipRow]:

@@ -243,3 +243,26 @@ def test_changes_that_touch_the_same_things_in_another_order_do_not_stop_each_ot
 def _feed(workshop):
     with workshop.services.store.reading() as tx:
         return tx.feed.since(0)
+
+
+# --- who holds it ---
+
+
+@both
+def test_the_holders_of_a_role_and_of_an_api_are_those_that_have_not_ended(workshop, catalogue):
+    made = [workshop.credential(roles=frozenset({"auditor"})) for _ in range(3)]
+    workshop.credential(roles=frozenset({"cloud_admin"}), grants=())
+    revoked = made.pop().view.credential.client_id
+    workshop.services.credentials.revoke(workshop.caller, revoked, "left", None)
+    expected = sorted(one.view.credential.client_id for one in made)
+    held = catalogue.holders_of_role(workshop.caller, role_of(workshop).id)
+    granted = catalogue.holders_of_api(workshop.caller, api_of(workshop).id)
+    assert [credential.client_id for credential in held] == expected
+    assert [credential.client_id for credential in granted] == expected
+
+
+def test_what_is_not_there_has_no_holders(workshop, catalogue):
+    with pytest.raises(NotFound):
+        catalogue.holders_of_role(workshop.caller, "role_0000000000000000")
+    with pytest.raises(NotFound):
+        catalogue.holders_of_api(replace(workshop.caller, organization_id="org_x"), api_of(workshop).id)

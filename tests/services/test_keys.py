@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.services.keys import JWKS_MAX_AGE, NoUsableKey
+from app.services.idempotency import Attempt, InProgress
+from app.services.keys import JWKS_MAX_AGE, KeyState, NoUsableKey
 from app.settings import Settings
 from tests.support.workshop import a_workshop, at_once, failed, succeeded
 from tokenserver.clock import DAY
@@ -293,3 +295,35 @@ def test_the_keys_of_many_threads_are_read_once_and_not_once_for_each(workshop):
 
 def test_settings_hide_the_keys():
     assert "pepper" not in repr(Settings(pepper=bytes(32)))
+
+
+# --- how they stand ---
+
+
+def states(keys):
+    return {view.key.kid: (view.state, view.ends_at) for view in keys.service.views()}
+
+
+def test_each_key_says_whether_it_signs_and_until_when(keys):
+    first = keys.signing()
+    began = int(keys.clock())
+    second = keys.rotate()
+    follows = began + JWKS_MAX_AGE
+    assert states(keys) == {first: (KeyState.SIGNS, follows), second: (KeyState.WAITING, None)}
+    keys.after(JWKS_MAX_AGE)
+    assert states(keys) == {first: (KeyState.KEPT, follows), second: (KeyState.SIGNS, None)}
+    keys.after(KEPT)
+    assert states(keys) == {first: (KeyState.OVER, follows), second: (KeyState.SIGNS, None)}
+    keys.revoke(second)
+    third = keys.signing()
+    assert states(keys)[second][0] is KeyState.REVOKED
+    assert states(keys)[third] == (KeyState.SIGNS, None)
+    assert [view.key.kid for view in keys.service.views()] == [third, second, first]
+
+
+def test_what_is_sent_twice_makes_one_key(keys):
+    caller = replace(keys.caller, attempt=Attempt("once", "digest", "first"))
+    keys.service.rotate(caller)
+    with pytest.raises(InProgress):
+        keys.service.rotate(replace(caller, attempt=Attempt("once", "digest", "second")))
+    assert len(keys.service.list()) == 2
