@@ -10,18 +10,25 @@ from flask import Flask
 from app.api import AdminApi
 from app.console import Console
 from app.console.account import AccountPages
+from app.console.apis import ApiPages
 from app.console.audit import AuditPages
 from app.console.credential import OneCredentialPages
 from app.console.credentials import CredentialPages
 from app.console.explain import ExplainPages
 from app.console.first_steps import FirstStepsPages
+from app.console.keys import KeyPages
 from app.console.many_credentials import ManyCredentialsPages
 from app.console.new_credential import NewCredentialPages
+from app.console.operators import OperatorPages
+from app.console.organizations import OrganizationPages
 from app.console.overview import OverviewPages
 from app.console.page import Pages
+from app.console.projects import ProjectPages
 from app.console.proving import ProvingPages
+from app.console.roles import RolePages
 from app.console.signing_in import SigningInPages
 from app.console.single_sign_on import SingleSignOnPages
+from app.console.webhooks import WebhookPages
 from app.entrance import Entrance
 from app.http import PlainDoor, install
 from app.jobs import Runner
@@ -263,6 +270,13 @@ def _wired(
             FirstStepsPages(services.overviews, settings).pages(),
             AuditPages(services.audit_trail, services.audit_verification).pages(),
             *_pages_of_credentials(services, settings),
+            ApiPages(services.catalogue).pages(),
+            RolePages(services.catalogue).pages(),
+            ProjectPages(services.organizations).pages(),
+            OperatorPages(services.operators, services.invitations, services.catalogue).pages(),
+            OrganizationPages(services.organizations).pages(),
+            KeyPages(services.keys).pages(),
+            WebhookPages(services.webhooks).pages(),
         ),
         proving_pages.asking,
         services.sessions,

@@ -51,6 +51,8 @@ HEADERS = [
 ]
 _WAY = re.compile(r"/[A-Za-z0-9_./?&=%:+,~-]*\Z")
 _WITHOUT_SESSION, _AWAY = "visit", "away"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
+"""What does not look like an ID is nobody's, and is not looked up."""
 
 
 class NotFromOurPage(Refused):
@@ -100,6 +102,8 @@ class Console:
                 self._refuse_foreign(visit)
             if not page.open or visit.token:
                 visit = self._signed_in(page, visit)
+            if any(_ID.match(one) is None for one in ids.values()):
+                raise NotFound
             if page.fresh and not self._sessions.is_fresh(visit.viewer):
                 return self._answered(visit, self._asked_again(page, visit))
             return self._answered(visit, self._handled(page, visit))

@@ -12,6 +12,19 @@ NOTICES = {
     "passkey_removed": "The passkey is removed.",
     "session_ended": "The session is ended.",
     "sessions_ended": "All your other sessions are ended.",
+    "created": "Created.",
+    "deleted": "Deleted.",
+    "operator_removed": "Removed. Their personal credentials here are revoked.",
+    "organization_created": "Created. Nobody is in it yet: go there, and add its operators.",
+    "suspend": "Suspended. Every token of this organization that was out has ended.",
+    "resume": "Resumed. Its credentials get tokens again.",
+    "end_everything": "Ended. Every token of this organization that was out has ended; its apps fetch new ones.",
+    "key_rotated": "There is a new key. It is published now, and signs as soon as every resource server knows it.",
+    "key_revoked": "Revoked. Every token that it signed has ended.",
+    "webhook_enabled": "Enabled. What was pending is tried anew.",
+    "webhook_disabled": "Disabled.",
+    "test_sent": "A test event is on its way: what comes of it is among the deliveries, in a moment.",
+    "redelivered": "It is being delivered again.",
 }
 """What has been done, told on the page that follows. Only its name travels: nobody can make us say other things."""
 
@@ -165,3 +178,27 @@ ACCESS = {
     "all_read": "All that read, future ones too",
     "all_read_write": "All that read or write, future ones too",
 }
+WHAT_ROLES_MAY = {
+    "owner": "Everything in this organization.",
+    "admin": "Everything but the organization itself: its name, its policy, and ending everything.",
+    "auditor": "Reads everything, changes nothing.",
+    "member": "Makes and manages personal credentials, and sees nothing else.",
+}
+
+TO_HAND_ON = {
+    "": "Nothing",
+    "custom": "The scopes that are ticked",
+    "all_read": "All that read, now and later",
+    "all_read_write": "All, now and later",
+}
+"""Of a grant. What is sensitive is never part of all."""
+
+KEY_STATES = {
+    "waiting": "Signs soon",
+    "signs": "Signs now",
+    "kept": "Signs no more",
+    "over": "Over",
+    "revoked": "Revoked",
+}
+
+DELIVERIES = {"pending": "Pending", "delivered": "Delivered", "failed": "Given up"}

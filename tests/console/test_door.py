@@ -155,6 +155,11 @@ def test_nobody_is_sent_to_another_site(to):
     assert way(to) == "/"
 
 
+@pytest.mark.parametrize("text", ["%00", "%F0%9F%98%80", "a%0Ab", "..%2Fx", "x" * 101, "%20"])
+def test_what_does_not_look_like_an_id_is_not_there(server, text):
+    assert signed_in(server).open(f"/apis/{text}").status_code == 404
+
+
 def test_what_is_not_there_is_a_page_that_says_so(server):
     page = signed_in(server).open("/credentials/tsc_0000000000000000000000")
     assert page.status_code == 404
