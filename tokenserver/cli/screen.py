@@ -95,6 +95,18 @@ class Screen:
             rows = [[words(item.get(column.member), column.member) for column in columns] for item in items]
             _tables().show_table([column.title for column in columns], rows)
 
+    def with_tables(self, document: Document, tables: Mapping[str, Sequence[Column]], *, essence: str) -> None:
+        """One thing that has lists: in tables, each of them is one below the rest, where there is anything in it."""
+        if self.quiet or self.output == "json":
+            self.document(document, essence=essence)
+            return
+        self.document({name: value for name, value in document.items() if name not in tables}, essence=essence)
+        for member, columns in tables.items():
+            items = document.get(member)
+            if isinstance(items, list) and items:
+                echo("")
+                self.listing({"items": items}, columns, essence=essence)
+
     def sentences(self, rows: Sequence[Document], columns: Sequence[Column]) -> None:
         """A table whose last column is a sentence, folded where it is long."""
         cells = [[words(row.get(column.member), column.member) for column in columns] for row in rows]

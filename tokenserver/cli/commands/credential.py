@@ -1,4 +1,6 @@
-"""`credential`: the commands of the table, and `claim`, by which an app takes over a secret that was rotated for it."""
+"""`credential`: the commands of the table; `usage`, what is done with its tokens; and `claim`, by which an app takes
+over a secret that was rotated for it.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,41 @@ from tokenserver.cli.admin import basic, read
 from tokenserver.cli.building import group_of
 from tokenserver.cli.bulk import bulk_command
 from tokenserver.cli.failures import unavailable, usage
+from tokenserver.cli.finding import checked_id
 from tokenserver.cli.resources import CREDENTIAL
+from tokenserver.cli.screen import Column
 from tokenserver.cli.secret_file import secret_place
 from tokenserver.cli.session import Session, shared_options, with_secret_file
 
 _CLAIM_PATH = "/oauth/rotation/claim"
+_LAST_USED = Column("last_used_at", "last used")
+_USED = {
+    "apis": (
+        Column("audience", "API"),
+        Column("count"),
+        _LAST_USED,
+        Column("last_used_from", "from"),
+        Column("first_used_at", "first used"),
+    ),
+    "routes": (Column("route"), Column("count"), _LAST_USED, Column("audience", "API")),
+    "statuses": (Column("status"), Column("count")),
+    "addresses": (Column("address"), Column("count"), _LAST_USED, Column("first_used_at", "first used")),
+}
 
 credential = group_of(CREDENTIAL)
 credential.add_command(bulk_command())
+
+
+@credential.command("usage")
+@shared_options
+@click.argument("client_id", metavar="CLIENT_ID")
+def usage_(session: Session, client_id: str) -> None:
+    """Show what was done with its tokens, as far as resource servers report: by API, route, status and address.
+
+    And what of its terms was of no use: grants, scopes and roles that nothing needed.
+    """
+    found = session.admin.get(f"{CREDENTIAL.path}/{checked_id(client_id)}/usage").document
+    session.screen.with_tables(found, _USED, essence="client_id")
 
 
 @credential.command()
