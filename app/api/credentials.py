@@ -140,7 +140,7 @@ def credential_shown(view: CredentialView) -> outputs.Credential:
         revoked_at=rfc3339(credential.revoked_at),
         revoked_reason=None if credential.revoked_at is None else credential.revoked_reason,
         last_used_at=None if last is None else moment_text(last.at),
-        last_used_from=None if last is None else last.address,
+        last_used_from=None if last is None else last.address or None,
         version=credential.version,
     )
 
@@ -158,7 +158,7 @@ def _secrets(view: CredentialView) -> list[outputs.Secret]:
             created_at=moment_text(secret.created_at),
             expires_at=rfc3339(secret.expires_at),
             last_used_at=None if use is None else moment_text(use.at),
-            last_used_from=None if use is None else use.address,
+            last_used_from=None if use is None else use.address or None,
         )
         for secret, use in view.history
     ]

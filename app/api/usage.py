@@ -67,6 +67,7 @@ def _read(body: UsageReport, now: float) -> Report:
                 first_at=at(use.first_ago_ms),
                 last_at=at(use.last_ago_ms),
                 needs=None if use.needs is None else Needs(frozenset(use.needs.roles), frozenset(use.needs.scopes)),
+                generation=use.generation,
             ),
         )
         for use in body.uses

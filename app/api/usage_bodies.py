@@ -12,6 +12,7 @@ from app.api.outputs import Output
 from app.inputs.bodies import ABSENT, Input
 from app.inputs.fields import Address, Audience, ClientId, MomentText, Name, RoleName, ScopeName, plain, refused, short
 from tokenserver.clock import DAY, HOUR
+from tokenserver.domain.generation import LARGEST
 
 MOST_USES = 1000
 MOST_APPLIED = 16
@@ -32,6 +33,7 @@ Process = Annotated[str, AfterValidator(_process)]
 Route = Annotated[str, AfterValidator(lambda text: plain(text, 1, LONGEST_ROUTE))]
 Ago = Annotated[int, Field(ge=0, le=7 * DAY * 1000)]
 Seq = Annotated[int, Field(ge=0, le=LARGEST_SEQ)]
+Generation = Annotated[int, Field(ge=1, le=LARGEST)]
 Count = Annotated[int, Field(ge=1, le=MOST_COUNTED)]
 
 
@@ -62,6 +64,8 @@ class UseInput(Input):
     address: Address | None
     needs: NeedsInput | None = None
     """What the route required of who was let in; null or missing: not told."""
+    generation: Generation | None = None
+    """That of the token of who was let in, which tells the secret; null or missing: not told."""
     count: Count
     first_ago_ms: Ago
     last_ago_ms: Ago

@@ -21,6 +21,7 @@ REPORT: Example = {
             "status": 200,
             "address": "192.0.2.17",
             "needs": {"roles": [], "scopes": ["reports:read"]},
+            "generation": 3,
             "count": 12,
             "first_ago_ms": 4800,
             "last_ago_ms": 310,

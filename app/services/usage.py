@@ -4,19 +4,20 @@ A reporter tells of credentials and APIs of its own organization and of no other
 ignored. A batch is counted once, however often it is sent: its process numbers its batches, and the number is kept with
 the sums, in one transaction. A report changes nothing that anybody is judged by, and leaves no audit line.
 
-The last use at an API is kept apart from the last use of a secret, which is what the token endpoint has seen: a token
-does not say which secret it was fetched with.
+What was let in moves the last use of the secret behind it, which the generation of its token tells: never back, and
+never that of a secret that the token endpoint has not seen, since a rotation on schedule takes that for a sign of life.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
 from app.services.standing import changing
 from app.store import Store, Transaction
+from app.store.credentials import LastUse
 from app.store.usage import KEPT_DAYS, MOST_INSTANCES, Place
 from tokenserver.clock import HOUR, Clock
 from tokenserver.domain.catalogue import Api
@@ -151,15 +152,29 @@ class Usage:
 
 def _counted(tx: Transaction, place: Place, told: Sequence[tuple[str, Call]]) -> Taken:
     names = sorted({client_id for client_id, _ in told if client_id})
-    ours = {credential.client_id for credential in tx.credentials.some(place.organization_id, names)} | {""}
+    known = {credential.client_id: credential for credential in tx.credentials.some(place.organization_id, names)}
+    ours = {*known, ""}
     groups: dict[tuple[int, str], list[Call]] = {}
     for client_id, call in told:
         if client_id in ours:
             groups.setdefault((int(call.last_at) // HOUR * HOUR, client_id), []).append(call)
     for (hour, client_id), calls in groups.items():
         tx.usage.add(place, hour, client_id, calls)
+    tx.credentials.move_last_uses(_last_uses(known, told))
     counted = sum(call.count for client_id, call in told if client_id in ours)
     return Taken(counted, sum(call.count for _, call in told) - counted)
+
+
+def _last_uses(known: Mapping[str, Credential], told: Sequence[tuple[str, Call]]) -> dict[str, LastUse]:
+    """By the ID of the secret that is behind a call, as far as that is certain."""
+    found: dict[str, LastUse] = {}
+    for client_id, call in told:
+        if client_id not in known or call.generation is None or not call.was_let_in:
+            continue
+        secret = known[client_id].minter_of(call.generation)
+        if secret is not None and (secret.id not in found or found[secret.id].at < int(call.last_at)):
+            found[secret.id] = LastUse(int(call.last_at), call.address)
+    return found
 
 
 def _found(api: Api | None) -> Api:

@@ -68,10 +68,90 @@ def test_a_credential_shows_by_api_route_status_and_address_what_it_did(stocked,
     assert found["unused_apis"] == []
 
 
-def test_what_the_token_endpoint_knows_of_the_last_use_stays_as_it_is(stocked, client_id):
+# --- the last use of a secret ---------------------------------------------------------------------------------------
+
+
+def fetched(stocked, seconds_ago=60):
+    """A credential that has fetched a token with its secret."""
+    made = stocked.credential(grants=[{"audience": REPORTS, "access": "all_read"}])
+    stocked.server.token(made["client_id"], made["client_secret"])
+    stocked.server.clock.advance(seconds_ago)
+    return made
+
+
+def last_uses(stocked, client_id):
+    """By the state of the secret."""
+    secrets = stocked.read(client_id)["secrets"]
+    return {secret["state"]: (secret["last_used_at"], secret["last_used_from"]) for secret in secrets}
+
+
+FETCHED = ("2027-01-15T08:00:00Z", "127.0.0.1")
+
+
+def test_what_was_let_in_moves_the_last_use_of_the_secret_and_of_the_credential(stocked):
+    client_id = fetched(stocked)["client_id"]
+    assert last_uses(stocked, client_id) == {"current": FETCHED}
+    stocked.ok("POST", PATH, report(use(client_id, generation=1), use(client_id, generation=1, last_ago_ms=3000)))
+    assert last_uses(stocked, client_id) == {"current": ("2027-01-15T08:00:59Z", "192.0.2.17")}
+    shown = stocked.read(client_id)
+    assert (shown["last_used_at"], shown["last_used_from"]) == ("2027-01-15T08:00:59Z", "192.0.2.17")
+
+
+def test_in_a_grace_period_the_generation_tells_which_of_two_secrets(stocked):
+    made = fetched(stocked)
+    client_id = made["client_id"]
+    new = stocked.ok("POST", f"/v1/credentials/{client_id}/rotate", {"grace_seconds": 3600})
+    stocked.server.token(client_id, new["client_secret"])
+    stocked.server.clock.advance(60)
+    old, young = use(client_id, generation=1, last_ago_ms=2000), use(client_id, generation=2, address=None)
+    stocked.ok("POST", PATH, report(old))
+    just_fetched = ("2027-01-15T08:01:00Z", "127.0.0.1")
+    assert last_uses(stocked, client_id) == {
+        "retiring": ("2027-01-15T08:01:58Z", "192.0.2.17"),
+        "current": just_fetched,
+    }
+    stocked.ok("POST", PATH, report(young, batch=2))
+    assert last_uses(stocked, client_id)["current"] == ("2027-01-15T08:01:59Z", None)
+    stocked.ok("POST", f"/v1/credentials/{client_id}/disable")
+    stocked.ok("POST", PATH, report(use(client_id, generation=2, last_ago_ms=0), batch=3))
+    assert last_uses(stocked, client_id)["current"] == ("2027-01-15T08:01:59Z", None), "that number is nobody's now"
+
+
+def test_what_was_done_until_the_end_of_a_grace_period_is_told_after_it(stocked):
+    client_id = fetched(stocked)["client_id"]
+    stocked.ok("POST", f"/v1/credentials/{client_id}/rotate", {"grace_seconds": 60})
+    stocked.server.clock.advance(61)
+    stocked.ok("POST", PATH, report(use(client_id, generation=1, last_ago_ms=2000)))
+    assert last_uses(stocked, client_id)["ended"] == ("2027-01-15T08:01:59Z", "192.0.2.17")
+
+
+MOVES_NOTHING = {
+    "not told, as by an older resource server": {"generation": None},
+    "one that was never minted": {"generation": 2},
+    "the largest there is": {"generation": 2**53 - 1},
+    "of somebody who was refused": {"generation": 1, "status": 403},
+    "earlier than what is known": {"generation": 1, "first_ago_ms": 70_000, "last_ago_ms": 61_000},
+    "of nobody": {"generation": 1, "client_id": None},
+    "of a stranger": {"generation": 1, "client_id": "tsc_nobody"},
+}
+
+
+@pytest.mark.parametrize("told", MOVES_NOTHING.values(), ids=MOVES_NOTHING.keys())
+def test_a_generation_that_says_nothing_of_a_secret_moves_no_last_use(stocked, told):
+    client_id = fetched(stocked)["client_id"]
     before = stocked.read(client_id)
-    stocked.ok("POST", PATH, report(use(client_id)))
+    stocked.ok("POST", PATH, report({**use(client_id), **told}))
     assert stocked.read(client_id) == before
+
+
+def test_a_report_makes_no_secret_look_used_that_never_fetched_a_token(stocked, client_id):
+    """Else who may report could end the old secret of a rotation on schedule."""
+    before = stocked.read(client_id)
+    stocked.ok("POST", PATH, report(use(client_id, generation=1)))
+    assert stocked.read(client_id) == before
+
+
+# --- sums -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_batch_counts_once_however_often_it_is_sent(stocked, client_id):
@@ -153,6 +233,9 @@ BAD = {
     "a long route": ({"route": "x" * 201}, "/uses/0/route"),
     "a client ID that is none": ({"client_id": "a b"}, "/uses/0/client_id"),
     "an unknown member": ({"path": "/x"}, "/uses/0"),
+    "generation zero": ({"generation": 0}, "/uses/0/generation"),
+    "a generation beyond 2^53": ({"generation": 2**53}, "/uses/0/generation"),
+    "a generation in words": ({"generation": "1"}, "/uses/0/generation"),
 }
 
 

@@ -526,6 +526,13 @@ class Lives(RuleBasedStateMachine):
             assert (here and in_time) == (there and in_time) == (may and in_time)
 
     @invariant()
+    def a_generation_tells_of_every_live_token_which_secret_minted_it_and_of_no_token_another(self) -> None:
+        for token in self.tokens:
+            minter = self.credential.minter_of(token.generation)
+            assert minter is None or minter.id == token.secret
+            assert minter is not None or token.epoch != self.epoch or self.now >= self.works.get(token.secret, 0)
+
+    @invariant()
     def no_live_token_holds_more_than_its_credential(self) -> None:
         now, restrictions = self.now, self.credential.restrictions
         for token in self.tokens:

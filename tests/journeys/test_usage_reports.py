@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -79,6 +80,41 @@ def test_what_is_not_used_and_what_a_narrower_credential_would_have_been_refused
     assert (foreseen["ends_tokens"], foreseen["calls"], foreseen["refused"]) == (True, 3, 2)
     assert foreseen["reasons"] == [{"reason": "role", "audience": AUDIENCE, "what": "reader", "count": 2}]
     assert world.call(api, token, "/reader") == 200, "nothing has changed"
+
+
+def test_in_a_grace_period_each_call_moves_the_last_use_of_the_secret_behind_its_token(own_world):
+    world = own_world
+    reporter = world.manage(
+        "POST",
+        "/v1/credentials",
+        {"name": "reporter", "grants": [{"audience": ADMIN, "access": "custom", "scopes": ["usage:write"]}]},
+    )
+    given = {"client_id": reporter["client_id"], "secret": reporter["client_secret"], "interval": 0.5}
+    api = world.start_api(reports={**given, "instance": "api-1"})
+    made = world.credential()
+    path = f"/v1/credentials/{made['client_id']}"
+    old = world.token(made["client_id"], made["client_secret"])
+    rotated = world.manage("POST", f"{path}/rotate", {"grace_seconds": 3600})
+    new = world.token(made["client_id"], rotated["client_secret"])
+
+    def last_uses() -> dict[str, str]:
+        return {secret["state"]: secret["last_used_at"] for secret in at(world, path)["secrets"]}
+
+    def is_moved_by(token: str, state: str) -> bool:
+        calls.append(world.call(api, token))
+        return last_uses()[state] > fetched[state]
+
+    def is_all_told() -> bool:
+        return bool(at(world, f"{path}/usage")["count"] == len(calls))
+
+    calls: list[int] = []
+    fetched = last_uses()
+    for token, state, other in ((old, "retiring", "current"), (new, "current", "retiring")):
+        before = last_uses()
+        eventually(partial(is_moved_by, token, state), f"the {state} secret is known to be used")
+        eventually(is_all_told, "every call is told")
+        assert last_uses()[other] == before[other], "and of the other one nothing is said"
+    assert set(calls) == {200}
 
 
 def test_a_reporter_without_a_server_lets_requests_pass(own_world):

@@ -116,6 +116,17 @@ def test_the_roles_and_scopes_by_which_somebody_was_let_in_are_told(require, tol
     assert {use["status"]: use["needs"] for use in server.uses} == {200: told, 403: None}
 
 
+def test_the_generation_of_the_token_is_told_of_whoever_was_let_in(issuer, server, reporting, call):
+    verifier = reporting()
+    for _ in range(2):
+        token = bearer(issuer.token(generation=issuer.regenerate()))
+        assert [call(verifier, one, token).status for one in (ANYBODY, ANYBODY, ADMIN)] == [200, 200, 403]
+    assert call(verifier, ANYBODY, Request()).status == 401
+    verifier.usage.report()
+    told = [(use["generation"], use["status"], use["count"]) for use in server.uses]
+    assert told == [(2, 200, 2), (None, 403, 2), (3, 200, 2), (None, 401, 1)]
+
+
 def test_a_path_as_it_was_sent_is_never_told(issuer, server, reporting, call):
     verifier = reporting()
     policy = Policy([("*", "/reports/**", ANYBODY)])

@@ -17,9 +17,9 @@ both = pytest.mark.parametrize(
 )
 
 
-def report(client_id, batch=1, process="p" * 16, count=3):
+def report(client_id, batch=1, process="p" * 16, count=3, at=NOW - 1, **told):
     instance = Instance("api-1", process, NOW, 5.0, batch, 0, has_left=False)
-    return Report(REPORTS, instance, [(client_id, Call("GET /x", 200, "192.0.2.1", count, NOW - 2, NOW - 1))])
+    return Report(REPORTS, instance, [(client_id, Call("GET /x", 200, "192.0.2.1", count, NOW - 2, at, **told))])
 
 
 def api_id(workshop):
@@ -40,6 +40,35 @@ def test_of_the_same_batch_sent_many_times_at_once_one_is_counted(workshop):
     assert outcomes.count(Taken(3, 0)) == 1
     assert outcomes.count(Taken(0, 0, repeated=True)) == len(outcomes) - 1
     assert sum(total.count for total in workshop.services.usage.of_credential(workshop.caller, client_id).totals) == 3
+
+
+@both
+def test_of_what_many_tell_at_once_the_latest_is_the_last_use_of_the_secret(workshop):
+    made = workshop.credential()
+    client_id = made.view.credential.client_id
+    workshop.issue(made)
+    workshop.clock.advance(20)
+    places = [workshop, workshop.beside(), workshop.beside()] * 2
+
+    def takes(batch, *moments):
+        return [
+            partial(
+                one.services.usage.take, one.caller, report(client_id, batch, process=name * 16, generation=1, at=at)
+            )
+            for one, name, at in zip(places, "abcdef", moments, strict=True)
+        ]
+
+    def last_use():
+        ((_, last),) = workshop.services.credentials.get(workshop.caller, client_id).history
+        return last.at, last.address
+
+    succeeded(at_once(*takes(1, NOW + 3, NOW + 9, NOW + 1, NOW + 7, NOW + 2, NOW + 5)))
+    assert last_use() == (int(NOW + 9), "192.0.2.1")
+    issues = [partial(one.issue, made, address="192.0.2.7") for one in places]
+    succeeded(at_once(*takes(2, *[NOW + 15] * 6), *issues))
+    for other in places[1:3]:
+        other.close()
+    assert last_use() == (int(NOW + 20), "192.0.2.7"), "a token that was fetched meanwhile is later still"
 
 
 @both

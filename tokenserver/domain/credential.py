@@ -153,6 +153,20 @@ class Credential:
             return self.generation.floor_at(now)
         return self.generation.current
 
+    def minter_of(self, number: int) -> CredentialSecret | None:
+        """The secret whose tokens carry this generation; None where that is not certain, as of one that has ended.
+
+        No number is minted by two secrets, and the row keeps that of the retiring one for as long as it is written
+        down, which may be longer than it works: what it did until its end is told after it.
+        """
+        if number == self.generation.current:
+            state = SecretState.CURRENT
+        elif self.generation.floor <= number < self.generation.next_floor:
+            state = SecretState.RETIRING
+        else:
+            return None
+        return next((secret for secret in self.secrets if secret.state is state), None)
+
     @property
     def waiting(self) -> CredentialSecret | None:
         """A new secret that its app has not claimed yet."""

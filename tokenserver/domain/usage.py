@@ -47,7 +47,9 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Some calls of one kind. Route and address are empty where they are not told, and so is what they needed."""
+    """Some calls of one kind. Route and address are empty where they are not told; so are what they needed and the
+    generation of the token.
+    """
 
     route: str
     status: int
@@ -56,6 +58,11 @@ class Call:
     first_at: float
     last_at: float
     needs: Needs | None = None
+    generation: int | None = None
+
+    @property
+    def was_let_in(self) -> bool:
+        return self.status < REFUSED
 
 
 @dataclass(frozen=True, slots=True)

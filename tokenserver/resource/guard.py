@@ -115,18 +115,19 @@ class Guard:
         if usage is None:
             return
         client_id: str | None
+        generation: int | None
         try:
             if isinstance(outcome, Principal):
-                client_id, status = outcome.client_id, 200
+                client_id, status, generation = outcome.client_id, 200, outcome.generation
             elif isinstance(outcome, Refusal):
-                client_id, status = outcome.client_id, outcome.status
+                client_id, status, generation = outcome.client_id, outcome.status, None
             else:  # open to all
                 return
             route = None if self._route_of is None else self._route_of(presented.method, presented.path)
             peer = None if client_id is None else presented.peer  # strangers fill nothing
             if peer is not None and presented.forwarded:
                 peer = usage.address_behind(peer, presented.forwarded)
-            usage.add(client_id, route, status, peer, self._needs(presented, outcome))
+            usage.add(client_id, route, status, peer, self._needs(presented, outcome), generation)
         except Exception as fault:  # noqa: BLE001  the function is the app's; a count is not worth a request
             log.error("unexpected %s at %s", type(fault).__name__, _place_of(fault))  # noqa: TRY400  no stranger's text
 

@@ -1,8 +1,8 @@
 """Who has called what, how often? Counts of requests in groups, bounded whatever strangers send.
 
-A group is a credential, a route, a status, an address, and the roles and scopes by which the caller was let in. The
-request path adds one to a group under a short lock, and does nothing else. When there are too many groups, the oldest
-goes and only its number of requests is kept (`untold`).
+A group is a credential, a route, a status, an address; and, of a caller who was let in, the roles and scopes by which,
+and the generation of the token. The request path adds one to a group under a short lock, and does nothing else. When
+there are too many groups, the oldest goes and only its number of requests is kept (`untold`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_GROUPS: Final = 1000
 
 class Group(NamedTuple):
     """`client_id` and `address` are None where nothing was proven; `route` where no template names the path; `needs`
-    for whoever was not let in.
+    and `generation` for whoever was not let in.
     """
 
     client_id: str | None
@@ -29,9 +29,10 @@ class Group(NamedTuple):
     status: int
     address: str | None
     needs: Needs | None = None
+    generation: int | None = None
 
 
-_Key = tuple[str | None, str | None, int, str | None, Needs | None]
+_Key = tuple[str | None, str | None, int, str | None, Needs | None, int | None]
 """A group, without the cost of making one."""
 
 
@@ -71,11 +72,17 @@ class Tally:
         self._untold = 0
 
     def add(
-        self, client_id: str | None, route: str | None, status: int, address: str | None, needs: Needs | None = None
+        self,
+        client_id: str | None,
+        route: str | None,
+        status: int,
+        address: str | None,
+        needs: Needs | None = None,
+        generation: int | None = None,
     ) -> None:
         """One request more."""
         now = self._ticks()
-        group = (client_id, route, status, address, needs)
+        group = (client_id, route, status, address, needs, generation)
         with self._lock:
             use = self._uses.get(group)
             if use is None:

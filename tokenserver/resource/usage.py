@@ -9,6 +9,7 @@
   function `route_of` makes of method and path. Addresses are told of callers that have proven who they are.
 - Of who was let in, the roles and scopes are told by which the route let them in; so the server can say which are not
   used, and whom a narrower restriction would have refused. What a handler checks by itself is not among them.
+  And the generation of their token, by which the server knows with which secret it was fetched.
 - `status` is the guard's verdict: 200 for who was let in, whatever the app then answers.
 - Times are told as milliseconds before the sending, so that no clock but the server's has to be right.
 - A change of the feed that was applied here is told at once: the server can say who has applied it.
@@ -211,6 +212,7 @@ class Usage:
                 "status": group.status,
                 "address": self._address_told(group),
                 "needs": _needs_told(group),
+                "generation": group.generation,
                 **_when(use, now),
             }
 
