@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from tests.support import django_site
+
+# Its settings first: the framework reads them when it is imported.
+# isort: split
 from django.core.cache import cache
 from django.test import RequestFactory, override_settings
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -12,7 +17,6 @@ from rest_framework.response import Response
 from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
-from tests.support import django_site
 from tests.support.adapter_conformance import GOOD, AdapterConformance, Answer
 from tests.support.callers import ANYBODY, PEER
 from tokenserver.resource.rest_framework import Caller, TokenAuthentication, requires
