@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 
@@ -15,7 +14,6 @@ from tests.support.world import ROOT
     "an app runs under gevent",
     "other requests go on while the first news is slow, and an end arrives by itself",
 )
-@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed: pip install gevent")
 def test_an_app_under_gevent_goes_on_and_hears_of_endings():
     command = [sys.executable, "-m", "tests.support.under_gevent"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
