@@ -197,3 +197,61 @@ def test_no_spelling_reaches_a_closed_route(method, mount, issuer, verifier):
             list(site(environ, lambda *_: lambda _: None))
     assert "admin" not in django_site.REACHED
     assert "page" in django_site.REACHED or method == "get"
+
+
+# --- a slash that Django adds ---------------------------------------------------------------------------------------
+
+COMMON = "django.middleware.common.CommonMiddleware"
+
+
+@BOTH
+def test_a_redirect_to_a_guarded_view_says_no_more_than_its_refusal(call, issuer):
+    """Which views there are, strangers can tell anyway: 401 where there is one, else 404. Unless there is a policy."""
+    with override_settings(MIDDLEWARE=[COMMON]):
+        answers = {path: call(path) for path in ("/slashed", "/slashed/", "/nowhere", "/nowhere/")}
+        assert {path: answer.status for path, answer in answers.items()} == {
+            "/slashed": 301,
+            "/slashed/": 401,
+            "/nowhere": 404,
+            "/nowhere/": 404,
+        }
+        assert answers["/slashed"].headers["location"] == "/slashed/"
+        assert call("/slashed/", issuer.authorization(roles={"cloud_admin"})).status == 200
+        with override_settings(APPEND_SLASH=False):
+            assert call("/slashed").status == 404
+
+
+WITH_COMMON = {
+    "before Django's": (["tokenserver.resource.django.TokenMiddleware", COMMON], False),
+    "before Django's, which prepends www as well": (["tokenserver.resource.django.TokenMiddleware", COMMON], True),
+    "after Django's": ([COMMON, "tokenserver.resource.django.TokenMiddleware"], False),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("middleware", "prepend"), WITH_COMMON.values(), ids=WITH_COMMON.keys())
+def test_with_a_policy_strangers_are_told_nothing_that_django_would_say_first(
+    call, middleware, prepend, issuer, verifier
+):
+    rows = [("GET", f"/{name}{slash}", ANYBODY) for name in ("bare-slashed", "nowhere") for slash in ("", "/")]
+    given = {"verifier": verifier, "policy": Policy(rows)}
+    with override_settings(TOKENSERVER=given, MIDDLEWARE=middleware, PREPEND_WWW=prepend):
+        for path in ("/bare-slashed", "/bare-slashed/", "/slashed", "/nowhere", "/nowhere/", *SPELLINGS):
+            for headers in ({}, {"Authorization": "Bearer x"}):
+                answer = call(path, headers)
+                assert answer.status == 401, path
+                assert not {"location", "allow"} & answer.headers.keys()
+        answer = call("/bare-slashed", issuer.authorization())
+        assert (answer.status, answer.headers["location"][-14:]) == (301, "/bare-slashed/"), (
+            "who may pass is redirected"
+        )
+
+
+@BOTH
+def test_who_prepends_www_before_the_policy_tells_strangers_where_slashes_belong(call, verifier):
+    """Hence the order in the documentation."""
+    given = {"verifier": verifier, "policy": Policy([("GET", "/bare-slashed/", ANYBODY)])}
+    middleware = [COMMON, "tokenserver.resource.django.TokenMiddleware"]
+    with override_settings(TOKENSERVER=given, MIDDLEWARE=middleware, PREPEND_WWW=True):
+        assert call("/bare-slashed").headers["location"].endswith("/bare-slashed/")
+        assert call("/nowhere").headers["location"].endswith("/nowhere")

@@ -185,3 +185,41 @@ def test_no_spelling_reaches_a_closed_route(method, how, root, issuer, verifier)
     assert "admin" not in where
     spelled(app, "GET", f"{mount}/page", anybody)
     assert "page" in where
+
+
+# --- a slash that the router adds or takes away -----------------------------------------------------------------------
+
+ELSEWHERE = {"/slashed": "/slashed/", "/plain/": "/plain"}
+
+
+def slashed(verifier, policy: Policy | None = None, **more: Any):
+    app, tokens = FastAPI(openapi_url=None, **more), TokenGuard(verifier)
+    for path in ELSEWHERE.values():
+        app.get(path, dependencies=[tokens.require(ADMIN)])(lambda: {"hello": "there"})
+    if policy is not None:
+        app.add_middleware(TokenMiddleware, verifier=verifier, require=policy)
+    return by_asgi(app)
+
+
+@pytest.mark.parametrize(("path", "there"), ELSEWHERE.items())
+def test_a_redirect_to_a_guarded_route_says_no_more_than_its_refusal(path, there, issuer, verifier):
+    """Which routes there are, strangers can tell anyway: 401 where there is one, else 404. Unless there is a policy."""
+    call = slashed(verifier)
+    answer = call(path)
+    assert (answer.status, answer.headers["location"]) == (307, f"http://api{there}")
+    assert call(there).status == 401
+    assert [call(nowhere).status for nowhere in ("/nowhere", "/nowhere/")] == [404, 404]
+    assert call(there, issuer.authorization(roles={"cloud_admin"})).status == 200
+    assert slashed(verifier, redirect_slashes=False)(path).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_with_a_policy_strangers_are_told_nothing_that_the_router_would_say_first(method, issuer, verifier):
+    rows = [("GET", path, ANYBODY) for path in (*ELSEWHERE, *ELSEWHERE.values(), "/nowhere")]
+    call = slashed(verifier, Policy(rows))
+    for path in (*ELSEWHERE, *ELSEWHERE.values(), "/nowhere", "/nowhere/", *SPELLINGS):
+        for headers in ({}, {"Authorization": "Bearer x"}):
+            answer = call(path, headers, method=method)
+            assert answer.status == 401, path
+            assert not {"location", "allow"} & answer.headers.keys()
+    assert call("/slashed", issuer.authorization()).status == 307, "who may pass is redirected"

@@ -87,6 +87,8 @@ urlpatterns = [
     *(path(f"bare/{name}", hello) for name in ROUTES),
     *(path(f"bare-async/{name}", hello_in_loop) for name in ROUTES),
     path("page", Page.as_view()),
+    path("slashed/", require(ADMIN)(hello)),
+    path("bare-slashed/", hello),
     re_path(r"^admin(?:/(?P<rest>.*))?$", everything),
     re_path(r"^anything$", everything),
     path("healthz", lambda _: JsonResponse({"well": True})),
