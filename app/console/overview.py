@@ -9,7 +9,7 @@ from app.console.page import Page, Pages, Reply, Shown, Visit
 from app.services.activity import Activities, Activity
 from app.services.admission import Wanted
 from app.services.overview import Overviews
-from tokenserver.clock import DAY, HOUR, rfc3339
+from tokenserver.clock import DAY, HOUR
 
 _READ = Wanted("credentials:read", own="personal:read")
 _PERIODS = {"day": (24, HOUR, "%H:%M"), "month": (30, DAY, "%m-%d")}
@@ -31,8 +31,7 @@ class OverviewPages:
         chosen = visit.query.get("over", "day")
         count, period, written = _PERIODS.get(chosen, _PERIODS["day"])
         seen = self._overviews.of(visit.caller)
-        since = rfc3339(seen.unused_since)
-        values: dict[str, object] = {"seen": seen, "unused_since": since, "over": chosen, "activity": None}
+        values: dict[str, object] = {"seen": seen, "over": chosen, "activity": None}
         if not visit.caller.only_own:
             activity = self._activities.over(visit.caller, count, period)
             values |= {"activity": activity, "periods": _periods(activity, written), **_charts(activity, written)}

@@ -27,7 +27,6 @@ class Overview:
     now: float
     standing: Standing
     unused: Sequence[Credential]
-    unused_since: int
     instances: Sequence[tuple[Api, Sequence[Instance]]]
     last_seq: int
 
@@ -55,7 +54,7 @@ class Overviews:
             ]
             last_seq = tx.feed.last_seq()
         reported = [(api, [one for one in found if not one.has_left]) for api, found in instances]
-        return Overview(now, standing, [one for one, _ in unused], since, [one for one in reported if one[1]], last_seq)
+        return Overview(now, standing, [one for one, _ in unused], [one for one in reported if one[1]], last_seq)
 
     def has(self, caller: Caller) -> FirstSteps:
         """Which of the first steps are done."""

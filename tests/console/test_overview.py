@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from typing import Any
 
 import pytest
 
@@ -64,8 +66,11 @@ def test_what_was_not_used_for_90_days_is_named(server):
     catalogue(server)
     credential(server, "forgotten")
     server.clock.advance(91 * DAY)
-    unused = signed_in(server).open("/").text.partition("Unused for 90 days")[2].partition("</article>")[0]
+    visitor = signed_in(server)
+    unused = visitor.open("/").text.partition("Unused for 90 days")[2].partition("</article>")[0]
     assert "forgotten" in unused
+    assert "/console/credentials?unused=90" in unused
+    assert "forgotten" in visitor.open("/credentials", unused="90").text
 
 
 @pytest.mark.parametrize("role", ["auditor", "admin", "owner"])
@@ -94,6 +99,15 @@ def test_a_hostile_name_is_only_a_name(server, name):
     credential(server, name, expires_at=None)
     assert "<script>alert" not in signed_in(server).open("/").text
     assert "<script>alert" not in signed_in(server).open("/start").text
+
+
+def test_the_route_of_the_first_steps_is_a_program_that_guards(server):
+    page = signed_in(server).open("/start").text
+    found = re.search(r'<pre id="step-api"[^>]*><code>(.*?)</code>', page, re.DOTALL)
+    assert found is not None
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(unescape(found[1]), "first steps", "exec"), names)  # noqa: S102  it is ours
+    assert names["app"].test_client().get("/reports").status_code == 401
 
 
 def test_steps_are_done_when_they_are_done(server):
