@@ -10,7 +10,7 @@ import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Flask, Request, Response, request
@@ -39,6 +39,8 @@ Reply = tuple[int, Headers, bytes]
 """Status, headers and body of an answer."""
 PlainDoor = Callable[[Environ], Awaitable[Reply | None]]
 """A door in front of Flask, on the event loop; what it has no answer to is left to Flask."""
+Answers = dict[str, Callable[[Exception], Response]]
+"""What failed becomes an answer, by the path below which it did."""
 REALM = "tokenserver"
 LARGEST_BODY = 1024 * 1024
 """Bytes, at any door; a long list of allowed addresses fits."""
@@ -150,6 +152,7 @@ _OF_STATUS: dict[int, type[Refused]] = {
 }
 _SPEAK_OAUTH = ("/oauth/", "/.well-known/")
 _REQUEST_ID = "tokenserver.request_id"
+_ANSWERS = "tokenserver.answers"
 
 
 def request_id_of(environ: dict[str, Any]) -> str:
@@ -165,8 +168,16 @@ def install(app: Flask) -> None:
     """
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    app.register_error_handler(Exception, _failed)
+    answers: Answers = app.extensions.setdefault(_ANSWERS, {})
+    app.register_error_handler(Exception, partial(_failed, answers))
     app.after_request(_finished)
+
+
+def answer_failures(app: Flask, below: str, answer: Callable[[Exception], Response]) -> None:
+    """How a door answers, at `below` and under it, what fails before its own code is asked: a limit, a method, a body
+    that is too large.
+    """
+    app.extensions[_ANSWERS][below] = answer
 
 
 def failed(fault: Exception, path: str, request_id: str) -> Reply:
@@ -179,13 +190,18 @@ def failed(fault: Exception, path: str, request_id: str) -> Reply:
     return failure.status, headers, as_json(body)
 
 
-def _failed(fault: Exception) -> Response:
-    status, headers, payload = failed(_of_the_family(fault), request.path, request_id_of(request.environ))
-    response = Response(payload, status, headers)
+def _failed(answers: Answers, fault: Exception) -> Response:
+    below = (one for one in answers if request.path == one or request.path.startswith(f"{one}/"))
+    response = answers.get(next(below, ""), _as_document)(_of_the_family(fault))
     methods = getattr(fault, "valid_methods", None)
     if methods:
         response.headers["Allow"] = ", ".join(sorted(methods))
     return response
+
+
+def _as_document(fault: Exception) -> Response:
+    status, headers, payload = failed(fault, request.path, request_id_of(request.environ))
+    return Response(payload, status, headers)
 
 
 def _of_the_family(fault: Exception) -> Exception:

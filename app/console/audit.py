@@ -138,7 +138,7 @@ def _with_moments(query: Mapping[str, str]) -> dict[str, str]:
             continue
         try:
             moment = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
-        except ValueError:
+            asked[name] = str(rfc3339(moment + more))
+        except ValueError:  # the last day of all has no day after it
             raise InvalidRequest("Write a date such as 2027-11-21.") from None
-        asked[name] = str(rfc3339(moment + more))
     return asked

@@ -13,28 +13,39 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from flask import Flask, Request, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import dump_cookie
 
 from app.console import words
 from app.console.forms import CSRF, ONCE, Form, faults_by_field
 from app.console.page import AskingAgain, Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
 from app.console.rendering import Rendering, assets
-from app.http import REALM, address_of, failure_headers, named, request_id_of
+from app.http import LARGEST_BODY, REALM, address_of, answer_failures, failure_headers, named, request_id_of
 from app.services.admission import Wanted
 from app.services.audit import Caller
 from app.services.idempotency import Attempt, InProgress
-from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Viewer, Visitor
+from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Suspended, Viewer, Visitor
 from app.settings import Settings
 from tokenserver.clock import Clock
 from tokenserver.domain.client_ip import TrustedProxies
-from tokenserver.errors import InsufficientScope, InvalidToken, NotFound, Refused, TokenServerError
+from tokenserver.domain.organizations import Organization
+from tokenserver.errors import (
+    InsufficientScope,
+    InvalidToken,
+    NotFound,
+    Refused,
+    TokenServerError,
+    TooLarge,
+    Unavailable,
+)
 
 SIGN_IN, SECOND_STEP, PROVE = "/sign-in", "/sign-in/second", "/prove"
 LEAVE, RETURN = "/sign-in/sso", "/sign-in/sso/callback"
@@ -53,6 +64,8 @@ _WAY = re.compile(r"/[A-Za-z0-9_./?&=%:+,~-]*\Z")
 _WITHOUT_SESSION, _AWAY = "visit", "away"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
 """What does not look like an ID is nobody's, and is not looked up."""
+_MOST_FIELDS = 2000
+"""Of one form. Many small ones take longer to read and to show again than their bytes say."""
 
 
 class NotFromOurPage(Refused):
@@ -90,12 +103,14 @@ class Console:
             app.add_url_rule(rule, name, partial(self._serve, page), methods=[page.method])
         app.add_url_rule("/console/static/<name>", "console.static", self._file)
         app.add_url_rule("/console/<path:path>", "console.nowhere", self._nowhere, methods=["GET", "POST"])
+        answer_failures(app, "/console", lambda fault: self._failed(self._visit({}), fault))
 
     # --- a page ---
 
     def _serve(self, page: Page, **ids: str) -> Response:
         visit = self._visit(ids)
         try:
+            visit = replace(visit, form=_form_of(request))
             if request.headers.get("Sec-Fetch-Site") == "cross-site" and not _is_navigation(request):
                 raise NotFromOurPage
             if page.method == "POST":
@@ -116,15 +131,14 @@ class Console:
         visitor = Visitor(
             address_of(request, self._proxies), request.headers.get("User-Agent", ""), request_id_of(request.environ)
         )
-        query = request.query_string.decode("ascii", "replace")
+        query = request.query_string.decode("utf-8", "replace")  # Werkzeug's `args` takes nothing but UTF-8
         path = request.path.removeprefix("/console")
         return Visit(
             path=f"{path}?{query}" if query else path,
             visitor=visitor,
             now=self._clock(),
             ids=ids,
-            query={name: values[0] for name, values in request.args.lists()},
-            form=Form(tuple(request.form.items(multi=True))),
+            query=dict(reversed(parse_qsl(query, keep_blank_values=True))),
             token=request.cookies.get(self._cookie_name("session"), ""),
             away=request.cookies.get(self._cookie_name(_AWAY), ""),
             partly="HX-Request" in request.headers,
@@ -132,8 +146,8 @@ class Console:
 
     def _signed_in(self, page: Page, visit: Visit) -> Visit:
         try:
-            viewer = self._sessions.viewer(visit.token, visit.visitor)
-        except SignedOut:
+            viewer = self._sessions.viewer(visit.token, visit.visitor, also_suspended=page.also_suspended)
+        except (SignedOut, Suspended):
             if page.open:
                 return visit
             raise
@@ -179,7 +193,7 @@ class Console:
 
     def _awaits_second_step(self, visit: Visit) -> bool:
         try:
-            self._sessions.viewer(visit.token, visit.visitor, awaiting=SECOND_FACTOR)
+            self._sessions.viewer(visit.token, visit.visitor, awaiting=SECOND_FACTOR, also_suspended=True)
         except Refused:
             return False
         return True
@@ -227,7 +241,7 @@ class Console:
         values: dict[str, Any] = {
             "visit": visit,
             "viewer": None if visit.signed_in is None else visit.signed_in[0],
-            "organizations": [] if visit.signed_in is None else self._sessions.organizations(visit.viewer),
+            "organizations": self._organizations(visit),
             "csrf": csrf_of(token),
             "once": secrets.token_urlsafe(16),
             "notice": words.NOTICES.get(visit.query.get("notice", "")),
@@ -244,7 +258,17 @@ class Console:
             self._set_cookie(response, _WITHOUT_SESSION, fresh_visit)
         return response
 
+    def _organizations(self, visit: Visit) -> Sequence[Organization]:
+        """Where the viewer may go; nowhere while the database does not say, since that must be said by a page, too."""
+        if visit.signed_in is None:
+            return []
+        with suppress(Unavailable):
+            return self._sessions.organizations(visit.viewer)
+        return []
+
     def _failed(self, visit: Visit, fault: Exception) -> Response:
+        if isinstance(fault, Suspended | InsufficientScope):
+            visit = self._recognized(visit)
         failure = named(fault, visit.visitor.request_id)
         values = {"failure": failure, "request_id": visit.visitor.request_id}
         response = self._answered(visit, Shown("failure.html", values, failure.status))
@@ -266,13 +290,15 @@ class Console:
         return response
 
     def _nowhere(self, **_: str) -> Response:
-        visit = self._visit({})
+        return self._failed(self._recognized(self._visit({})), NotFound())
+
+    def _recognized(self, visit: Visit) -> Visit:
+        """With who is signed in, if anybody: who is refused one page finds the way to others, and out."""
         try:
-            viewer = self._sessions.viewer(visit.token, visit.visitor)
-            visit = replace(visit, signed_in=(viewer, viewer.caller()))
-        except TokenServerError:  # whoever it is, the page is not there
-            pass
-        return self._failed(visit, NotFound())
+            viewer = self._sessions.viewer(visit.token, visit.visitor, also_suspended=True)
+        except TokenServerError:
+            return visit
+        return replace(visit, signed_in=(viewer, viewer.caller()))
 
     # --- other sites ---
 
@@ -302,6 +328,17 @@ class Console:
             samesite="Lax",
         )
         response.headers.add("Set-Cookie", cookie)
+
+
+def _form_of(asked: Request) -> Form:
+    asked.max_content_length = LARGEST_BODY
+    try:
+        form = Form(tuple(asked.form.items(multi=True)))
+    except RequestEntityTooLarge:
+        raise TooLarge from None
+    if len(form.fields) > _MOST_FIELDS:
+        raise TooLarge("This form has too many fields.")
+    return form
 
 
 def _sent(url: str) -> Response:

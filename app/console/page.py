@@ -120,7 +120,8 @@ class Page:
     everybody, signed in or not.
 
     `fresh`: only for who has proven a short while ago who they are, since it destroys or reveals something. `again`
-    shows the form once more when what was sent is refused, with what was typed.
+    shows the form once more when what was sent is refused, with what was typed. `also_suspended`: even where the
+    organization that is looked at is suspended, as the ways out of it.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Page:
     wants: Wanted | None = None
     open: bool = False
     fresh: bool = False
+    also_suspended: bool = False
     again: Again | None = None
 
 

@@ -47,8 +47,8 @@ class SigningInPages:
                 again=self.sign_in_again,
                 open=True,
             ),
-            Page(name="sign_out", method="POST", path="/sign-out", handler=self.sign_out),
-            Page(name="switch", method="POST", path="/organization", handler=self.switch),
+            Page(name="sign_out", method="POST", path="/sign-out", handler=self.sign_out, also_suspended=True),
+            Page(name="switch", method="POST", path="/organization", handler=self.switch, also_suspended=True),
             Page(name="set_up", path="/set-up/<token>", handler=self.set_up, open=True),
             Page(
                 name="set_up_done",

@@ -78,6 +78,8 @@ class Operators:
             tx.operators.add(person)
         elif tx.operators.member(caller.organization_id, person.id) is not None:
             raise IsMember
+        else:
+            tx.sessions.uninvite(person.id)  # who made the link was to reach no more than what they were then
         made = replace(membership, operator_id=person.id, created_at=int(now))
         _refuse_unknown_rights(tx, caller, made)
         _refuse_beyond(tx, caller, Rights(PERMISSIONS[made.role], made.roles, made.grants))
@@ -142,6 +144,8 @@ class Operators:
             _refuse_last_owner(tx, caller)
         tx.operators.save(after[0])
         tx.operators.save_member(caller.organization_id, after[1], was=before[1])
+        if not rights_of(*after).permissions <= rights_of(*before).permissions:
+            tx.sessions.uninvite(operator_id)  # who made the link may not reach what they are now
         old, new = _shown(before), _shown(after)
         changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
         tx.audit.append(caller.did(Event.OPERATOR_UPDATED, now, operator=operator_id, changed=changed))

@@ -5,7 +5,8 @@ nothing else is asked of it. It is compared in Unicode's normal form C, as keybo
 letter.
 
 Hashing takes a tenth of a second and 64 MiB on purpose. So no more than two are hashed at a time: others wait, and are
-told to come back when that takes too long.
+told to come back when that takes too long, or when some wait already: each of them holds a thread, and a flood of
+passwords must leave threads to everybody else.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tokenserver.errors import Fault, InvalidInput, Unavailable
 
 SHORTEST, LONGEST = 12, 256
 _AT_A_TIME = 2
+_WAITING = 4
 _PATIENCE = 5.0
 
 
@@ -33,6 +35,7 @@ class Passwords:
     def __init__(self, profile: Parameters = RFC_9106_LOW_MEMORY) -> None:
         self._hasher = PasswordHasher.from_parameters(profile)
         self._places = threading.BoundedSemaphore(_AT_A_TIME)
+        self._room = threading.BoundedSemaphore(_AT_A_TIME + _WAITING)
         self._decoy: str | None = None
 
     def refuse_unfit(self, password: str, email: str) -> None:
@@ -68,12 +71,18 @@ class Passwords:
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        if not self._places.acquire(timeout=_PATIENCE):
-            raise Unavailable(detail="too many passwords are being hashed")
+        crowded = Unavailable(detail="too many passwords are being hashed")
+        if not self._room.acquire(blocking=False):
+            raise crowded
         try:
-            yield
+            if not self._places.acquire(timeout=_PATIENCE):
+                raise crowded
+            try:
+                yield
+            finally:
+                self._places.release()
         finally:
-            self._places.release()
+            self._room.release()
 
 
 def _normal(password: str) -> bytes:

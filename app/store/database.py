@@ -55,7 +55,7 @@ from app.store.signing_keys import SigningKeyStore
 from app.store.usage import UsageStore
 from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
-from tokenserver.errors import Unavailable
+from tokenserver.errors import InvalidRequest, Unavailable
 
 BUSY_MILLISECONDS = 1200
 """How long SQLite waits for another process's lock: a caller is answered within three seconds, whatever happens."""
@@ -76,6 +76,12 @@ logging.getLogger("sqlalchemy").setLevel(logging.WARNING)  # it would log every 
 class StoreUnavailable(Unavailable):
     public = "The database cannot be reached or cannot write at the moment. Nothing was changed; try again shortly."
     retry_after = 2
+
+
+class NoText(InvalidRequest):
+    """SQLite keeps it, PostgreSQL does not: where no field's own rule has refused it, nothing has this name."""
+
+    public = "There is a NUL character in what was sent, which no text may hold."
 
 
 class FairLock:
@@ -188,6 +194,8 @@ def unavailable_when_broken() -> Iterator[None]:
     except OperationalError as fault:
         raise StoreUnavailable(detail=str(fault.orig)) from fault
     except DBAPIError as fault:
+        if "NUL (0x00)" in str(fault.orig):
+            raise NoText from None
         if fault.connection_invalidated or type(fault.orig).__name__ == "UndefinedTable":  # PostgreSQL, not migrated
             raise StoreUnavailable(detail=str(fault.orig)) from fault
         raise
