@@ -56,6 +56,7 @@ _POLICY = (
 HEADERS = [
     ("Content-Security-Policy", _POLICY),
     ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),  # or browsers without Fetch Metadata would not say where a form comes from
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -222,6 +223,8 @@ class Console:
             self._set_cookie(response, _AWAY, "")
         cookie = reply.cookie if isinstance(reply, Shown | Sent) else None
         if cookie is not None:
+            if cookie and visit.token and cookie != visit.token:
+                self._sessions.leave(visit.token)
             self._set_cookie(response, "session", cookie)
         response.headers.extend(HEADERS)
         return response

@@ -149,8 +149,11 @@ class Sessions:
             viewer = _viewer(tx, session, visitor)
         if now - session.seen_at >= _TOUCHED_EVERY or session.organization_id != viewer.organization.id:
             touched = replace(session, seen_at=int(now), organization_id=viewer.organization.id)
+            changed: dict[str, object] = {"seen_at": touched.seen_at}
+            if touched.organization_id != session.organization_id:
+                changed["organization_id"] = touched.organization_id
             with self._store.writing() as tx:
-                tx.sessions.save(touched)
+                tx.sessions.change(session.id, **changed)
             viewer = replace(viewer, session=touched)
         is_suspended = viewer.organization.suspended_at is not None and WRITE_ALL not in viewer.rights.permissions
         if is_suspended and not also_suspended:
@@ -159,7 +162,7 @@ class Sessions:
 
     def is_fresh(self, viewer: Viewer) -> bool:
         """Whether the last proof is young enough for what destroys or reveals something."""
-        return self._clock() - viewer.session.proven_at < FRESH
+        return 0 <= self._clock() - viewer.session.proven_at < FRESH
 
     def proven_in(self, tx: Transaction, viewer: Viewer, by: str, now: float, *, proven_at: float | None = None) -> str:
         """They have proven who they are at this moment, or earlier, at `proven_at`: once more, or by the second factor
@@ -202,6 +205,14 @@ class Sessions:
             tx.sessions.end(session_id)
             tx.audit.append(_line(Event.SESSION_ENDED, session, viewer.visitor, self._clock(), count=1))
 
+    def leave(self, token: str) -> None:
+        """Another session begins in its place (ASVS 5.0 §7.2.4); nothing where it is gone already."""
+        with self._store.reading() as tx:
+            if tx.sessions.get(digest_of(token)) is None:
+                return
+        with self._store.writing() as tx:
+            tx.sessions.end(digest_of(token))
+
     def end_others(self, viewer: Viewer) -> int:
         """All of their own but this one; returns how many."""
         with self._store.writing() as tx:
@@ -217,7 +228,7 @@ class Sessions:
             there = tx.organizations.get(organization_id)
             if there is None or tx.operators.rights(organization_id, viewer.operator.id) == NO_RIGHTS:
                 raise NotFound("There is no organization with this ID.")
-            tx.sessions.save(replace(viewer.session, organization_id=organization_id))
+            tx.sessions.change(viewer.session.id, organization_id=organization_id)
 
     def organizations(self, viewer: Viewer) -> Sequence[Organization]:
         """Where they may look: their own, and every one for a platform admin (the first 200)."""

@@ -111,7 +111,7 @@ class SingleSignOn:
             self._provider.refuse_stranger(answer.get("iss"))
             code = _code_of(answer, self.name)
             identity = self._provider.identify(code, attempt)  # 2. who is it there
-            opened = self._signed_in(identity, visitor, viewer)  # 3. who is it here
+            opened = self._signed_in(identity, attempt, visitor, viewer)  # 3. who is it here
             return Arrived(opened, attempt.then, attempt.typed)
         except SignOnRefused as refusal:
             self._refused(visitor, refusal.reason, refusal.account)
@@ -120,7 +120,7 @@ class SingleSignOn:
             self._refused(visitor, fault.detail, "")
             raise
 
-    def _signed_in(self, identity: Identity, visitor: Visitor, viewer: Viewer | None) -> Opened:
+    def _signed_in(self, identity: Identity, attempt: Attempt, visitor: Visitor, viewer: Viewer | None) -> Opened:
         with self._store.writing() as tx:
             now = self._clock()
             organization = tx.organizations.first()
@@ -130,7 +130,7 @@ class SingleSignOn:
             opened = None
             if person is not None and has_place:
                 self._link(tx, caller, person, identity, now)
-                proven_at = now if identity.proven_at is None else min(now, identity.proven_at)
+                proven_at = _proven_at(identity, attempt, now)
                 if viewer is not None and viewer.operator.id == person.id:
                     token = self._sessions.proven_in(tx, viewer, "sso", now, proven_at=proven_at)
                 else:
@@ -247,3 +247,10 @@ def _code_of(answer: Mapping[str, str], name: str) -> str:
             "neither code nor known error",
         )
     return answer["code"]
+
+
+def _proven_at(identity: Identity, attempt: Attempt, now: float) -> float:
+    """Of a provider that does not say when: now, if it was asked to have it proven now; else long ago."""
+    if identity.proven_at is not None:
+        return min(now, identity.proven_at)
+    return now if attempt.again_since is not None else 0

@@ -56,12 +56,11 @@ class SessionStore:
         self._database.add(SessionRow(**{name: getattr(session, name) for name in Session.__slots__}))
         self._database.flush()
 
-    def save(self, session: Session) -> None:
-        """The session as it is now; nothing where it has ended meanwhile."""
-        values = {name: getattr(session, name) for name in Session.__slots__}
+    def change(self, session_id: str, **values: object) -> None:
+        """These columns only; nothing where it has ended meanwhile."""
         self._database.execute(
             update(SessionRow)
-            .where(SessionRow.id == session.id)
+            .where(SessionRow.id == session_id)
             .values(values)
             .execution_options(synchronize_session=False)
         )

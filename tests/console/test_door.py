@@ -165,3 +165,13 @@ def test_what_is_not_there_is_a_page_that_says_so(server):
     assert page.status_code == 404
     assert "There is nothing here" in page.text
     assert "text/html" in page.headers["Content-Type"]
+
+
+def test_signing_in_over_a_session_ends_the_one_before(server):
+    visitor = signed_in(server)
+    old = visitor.client.get_cookie("__Host-tokenserver-session", domain="localhost")
+    assert old is not None
+    form = {**hidden_fields(visitor.page_text), "email": "admin@localhost", "password": PASSWORD}
+    assert visitor.send("/sign-in", form).status_code == 200
+    visitor.client.set_cookie("__Host-tokenserver-session", old.value, domain="localhost")
+    assert visitor.open("/credentials").request.path == "/console/sign-in"

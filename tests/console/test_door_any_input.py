@@ -203,7 +203,7 @@ def refuse_broken(page: TestResponse, what: str) -> None:
     assert page.status_code < 500 or page.status_code == 503, f"{page.status_code}: {what}"
     assert page.headers["Cache-Control"] == "no-store", what
     assert page.headers["X-Content-Type-Options"] == "nosniff", what
-    assert page.headers["Referrer-Policy"] == "no-referrer", what
+    assert page.headers["Referrer-Policy"] == "same-origin", what
     for name, value in HEADERS:
         assert page.headers.get(name) == value, f"{name}: {what}"
     if "text/html" in page.headers.get("Content-Type", ""):

@@ -47,7 +47,7 @@ class SessionConformance:
         later = replace(one, seen_at=200, proven_at=150, awaits=None)
         with store.writing() as tx:
             assert tx.sessions.get(one.id) == one
-            tx.sessions.save(later)
+            tx.sessions.change(one.id, seen_at=200, proven_at=150, awaits=None)
         with store.reading() as tx:
             assert tx.sessions.get(one.id) == later
             assert tx.sessions.get("unknown") is None
@@ -57,7 +57,7 @@ class SessionConformance:
         with store.writing() as tx:
             tx.sessions.add(one)
             tx.sessions.end(one.id)
-            tx.sessions.save(one)
+            tx.sessions.change(one.id, seen_at=2)
             assert tx.sessions.get(one.id) is None
 
     def test_they_are_listed_by_their_last_use_and_ended_together(self, store, ours):
