@@ -186,11 +186,14 @@ class Console:
     def _asked_to_sign_in(self, page: Page, visit: Visit, fault: SignedOut) -> Reply:
         if visit.token and self._awaits_second_step(visit):
             return Sent(SECOND_STEP)
+        values = {"to": visit.path, "kept": list(visit.form.to_keep()), "fault": fault}
+        if visit.partly:  # the form around the piece still needs the cookie, to be known as ours when it is sent
+            return Shown("sign_in.html", values, fault.status)
+        cookie = "" if visit.token else None
         if page.method == "GET":
             to = "" if visit.path == "/" else f"?to={quote(visit.path, safe='')}"
-            return Sent(f"{SIGN_IN}{to}", cookie="" if visit.token else None)
-        values = {"to": visit.path, "kept": list(visit.form.to_keep()), "fault": fault}
-        return Shown("sign_in.html", values, fault.status, cookie="" if visit.token else None)
+            return Sent(f"{SIGN_IN}{to}", cookie=cookie)
+        return Shown("sign_in.html", values, fault.status, cookie=cookie)
 
     def _awaits_second_step(self, visit: Visit) -> bool:
         try:

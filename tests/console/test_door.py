@@ -42,6 +42,15 @@ def test_what_was_typed_survives_a_session_that_ends_meanwhile(server):
     assert "tss_" in page.text
 
 
+def test_a_piece_of_a_page_is_never_the_page_that_asks_to_sign_in(server):
+    visitor = signed_in(server)
+    server.clock.advance(31 * 60)
+    headers = {"HX-Request": "true", "Sec-Fetch-Site": "same-origin"}
+    answer = visitor.client.get("/console/credentials", headers=headers)
+    assert answer.status_code == 401
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_no_answer_is_kept_by_anybody_and_no_page_may_load_from_elsewhere(server):
     visitor = signed_in(server)
     for path in ("/", "/credentials", "/nowhere", "/static/console.css", "/static/nothing.css", "/sign-in"):
