@@ -83,6 +83,12 @@ class Rotations:
         """One turn to write for each of the two; how many credentials it was about."""
         return self._look(now) + self._prepare(now)
 
+    def under_way(self, caller: Caller, client_id: str) -> Rotation | None:
+        """The rotation on schedule of a credential that the caller may see, while its end is not set."""
+        with self._store.reading() as tx:
+            found = tx.rotations.get(client_id)
+        return None if found is None or found[0].organization_id != caller.organization_id else found[0]
+
     @property
     def held(self) -> float:
         """For how many seconds the turn to write was held, in all."""

@@ -117,6 +117,16 @@ def test_the_next_rotation_follows_by_itself(workshop):
     assert credential_of(workshop, made).rotate_at > workshop.clock.now + 89 * DAY
 
 
+def test_who_may_see_the_credential_sees_how_far_its_rotation_is_and_nobody_else(workshop):
+    made = waiting(workshop)
+    found = workshop.services.rotations.under_way(workshop.caller, client_id(made))
+    assert found is not None
+    assert found.grace_seconds == GRACE
+    elsewhere = replace(workshop.caller, organization_id="org_elsewhere")
+    assert workshop.services.rotations.under_way(elsewhere, client_id(made)) is None
+    assert workshop.services.rotations.under_way(workshop.caller, "tsc_unknown") is None
+
+
 def test_the_new_secret_is_in_no_row_but_sealed_and_in_no_event_or_audit_line(workshop):
     made = waiting(workshop)
     new = claim(workshop, made).secret.reveal()
