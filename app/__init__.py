@@ -11,14 +11,18 @@ from app.api import AdminApi
 from app.console import Console
 from app.console.account import AccountPages
 from app.console.apis import ApiPages
+from app.console.applied import AppliedPages
 from app.console.audit import AuditPages
 from app.console.credential import OneCredentialPages
+from app.console.credential_edit import EditingPages
 from app.console.credentials import CredentialPages
+from app.console.ending import EndingPages
 from app.console.explain import ExplainPages
 from app.console.first_steps import FirstStepsPages
 from app.console.keys import KeyPages
 from app.console.many_credentials import ManyCredentialsPages
 from app.console.new_credential import NewCredentialPages
+from app.console.new_secret import NewSecretPages
 from app.console.operators import OperatorPages
 from app.console.organizations import OrganizationPages
 from app.console.overview import OverviewPages
@@ -26,6 +30,7 @@ from app.console.page import Pages
 from app.console.projects import ProjectPages
 from app.console.proving import ProvingPages
 from app.console.roles import RolePages
+from app.console.rotating import RotatingPages
 from app.console.signing_in import SigningInPages
 from app.console.single_sign_on import SingleSignOnPages
 from app.console.webhooks import WebhookPages
@@ -277,6 +282,7 @@ def _wired(
             OrganizationPages(services.organizations).pages(),
             KeyPages(services.keys).pages(),
             WebhookPages(services.webhooks).pages(),
+            *_pages_that_change_one(services, settings),
         ),
         proving_pages.asking,
         services.sessions,
@@ -364,6 +370,22 @@ def _pages_of_credentials(services: Services, settings: Settings) -> Iterator[Pa
         actors=actors,
         settings=settings,
     ).pages()
+
+
+def _pages_that_change_one(services: Services, settings: Settings) -> Iterator[Pages]:
+    credentials, catalogue = services.credentials, services.catalogue
+    yield EditingPages(
+        credentials=credentials,
+        catalogue=catalogue,
+        organizations=services.organizations,
+        previewing=services.previewing,
+        audit_trail=services.audit_trail,
+    ).pages()
+    applied = AppliedPages(credentials, catalogue, services.usage)
+    yield applied.pages()
+    yield NewSecretPages(credentials, applied, settings).pages()
+    yield RotatingPages(credentials, services.rotations).pages()
+    yield EndingPages(credentials).pages()
 
 
 def _shared_counts(settings: Settings) -> Tell | None:

@@ -25,6 +25,12 @@ NOTICES = {
     "webhook_disabled": "Disabled.",
     "test_sent": "A test event is on its way: what comes of it is among the deliveries, in a moment.",
     "redelivered": "It is being delivered again.",
+    "disabled": "The credential is disabled.",
+    "enabled": "The credential is enabled.",
+    "revoked": "The credential is revoked, for good.",
+    "credential_deleted": "The credential is deleted.",
+    "rotation_finished": "The rotation is finished: the old secret has ended.",
+    "rotation_cancelled": "The rotation is cancelled: the new secret is withdrawn.",
 }
 """What has been done, told on the page that follows. Only its name travels: nobody can make us say other things."""
 
@@ -202,3 +208,13 @@ KEY_STATES = {
 }
 
 DELIVERIES = {"pending": "Pending", "delivered": "Delivered", "failed": "Given up"}
+
+ON_UNCLAIMED = {"extend": "waits once more as long", "withdraw": "is withdrawn"}
+
+REFUSED_FOR = {
+    "api": "no access any more",
+    "address": "the address",
+    "role": "the role",
+    "scope": "the scope",
+}
+"""Why a call would have been refused."""

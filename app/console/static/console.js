@@ -89,6 +89,14 @@ addEventListener("pagehide", () => {
   for (const secret of document.querySelectorAll("[data-passing]")) secret.remove();
 });
 
+// A piece that could not be fetched again says so, rather than grow old unseen.
+for (const failure of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(failure, (event) => {
+    const note = event.detail.target?.querySelector("[data-when-old]");
+    if (note) note.hidden = false;
+  });
+}
+
 document.addEventListener("htmx:afterSwap", (event) => localTimes(event.target));
 addEventListener("DOMContentLoaded", () => {
   localTimes(document);
