@@ -21,6 +21,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tokenserver.clock import Clock, monotonic
@@ -66,7 +67,11 @@ class Poster:
         self._plain_http = plain_http
         self._resolve = resolve or resolved
         self._ticks = ticks
-        self._tls = ssl.create_default_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made with the first delivery: reading the system's certificates takes longer than wiring everything else."""
+        return ssl.create_default_context()
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """What came of it. Raises nothing that the receiver or the network can bring about."""
