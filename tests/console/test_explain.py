@@ -23,6 +23,7 @@ def test_a_good_token_is_called_good_check_by_check(server, token):
     assert "Nothing speaks against it" in page.text
     assert page.text.count(">pass<") >= 6
     assert token not in page.text
+    assert "<dd>https://api.example.com</dd>" in page.text
 
 
 def test_an_ended_token_is_told_what_ended_it_who_and_when(server, token):
