@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.store.models import ActivityPlaceRow, ActivityRow, AuditChainRow, AuditEventRow
+from tokenserver.clock import HOUR
 from tokenserver.domain.audit import Head
 
 
@@ -20,40 +22,40 @@ class Counted(NamedTuple):
     reason: str
 
 
-class Uncounted(NamedTuple):
-    """A line of the audit log that has not been counted."""
-
-    seq: int
-    organization_id: str
-    at: int
-    line: str
-
-
 class ActivityStore:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def behind(self) -> Head | None:
-        """A chain of which lines have not been counted, and up to which one they have; None: there is none."""
+    def behind(self) -> list[tuple[Head, int]]:
+        """The chains of which lines have not been counted: up to which one they have, and their last."""
         place = func.coalesce(ActivityPlaceRow.seq, 0)
-        found = self._session.execute(
-            select(AuditChainRow.chain, place)
+        query = (
+            select(AuditChainRow.chain, place, AuditChainRow.seq)
             .outerjoin(ActivityPlaceRow, ActivityPlaceRow.chain == AuditChainRow.chain)
             .where(AuditChainRow.seq > place)
-            .limit(1)
-        ).first()
-        return None if found is None else Head(found[0], found[1])
-
-    def uncounted(self, after: Head, most: int) -> list[Uncounted]:
-        """The next lines of the chain; none where those have been pruned."""
-        row = AuditEventRow
-        lines = select(row.seq, row.organization_id, row.at, row.line).where(
-            row.chain == after.chain, row.seq > after.seq
         )
-        return [Uncounted(*line) for line in self._session.execute(lines.order_by(row.seq).limit(most))]
+        return [(Head(found[0], found[1]), found[2]) for found in self._session.execute(query)]
 
-    def count(self, counts: Mapping[Counted, int], was: Head, reached: int | None) -> None:
-        """Add these and remember up to which line they go (None: the end), unless somebody else has counted them."""
+    def issued(self, after: Head, last: int, what: str) -> Counter[Counted]:
+        """How many of these lines say `what`: counted by the database, since a Python object for each would be felt."""
+        row, hour = AuditEventRow, AuditEventRow.at - AuditEventRow.at % HOUR
+        query = (
+            select(row.organization_id, hour, func.count())
+            .where(row.chain == after.chain, row.seq > after.seq, row.seq <= last, row.line.contains(what))
+            .group_by(row.organization_id, hour)
+        )
+        return Counter({Counted(found[0], found[1], ""): found[2] for found in self._session.execute(query)})
+
+    def refused(self, after: Head, last: int, what: str) -> list[tuple[str, int, str]]:
+        """Organization, moment and text of those of these lines that say `what`."""
+        row = AuditEventRow
+        query = select(row.organization_id, row.at, row.line).where(
+            row.chain == after.chain, row.seq > after.seq, row.seq <= last, row.line.contains(what)
+        )
+        return [(found[0], found[1], found[2]) for found in self._session.execute(query)]
+
+    def count(self, counts: Mapping[Counted, int], was: Head, reached: int) -> None:
+        """Add these and remember up to which line they go, unless somebody else has counted them."""
         place = self._session.get(ActivityPlaceRow, was.chain)
         if (0 if place is None else place.seq) != was.seq:
             return
@@ -63,8 +65,6 @@ class ActivityStore:
                 self._session.add(ActivityRow(**key._asdict(), count=more))
             else:
                 row.count += more
-        if reached is None:
-            reached = self._session.scalars(select(AuditChainRow.seq).where(AuditChainRow.chain == was.chain)).one()
         self._session.merge(ActivityPlaceRow(chain=was.chain, seq=reached))
         self._session.flush()
 

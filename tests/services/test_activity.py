@@ -64,12 +64,25 @@ def test_days_are_sums_of_hours(workshop):
 def test_two_that_count_at_once_count_nothing_twice(workshop):
     workshop.issue(workshop.credential())
     with workshop.services.store.reading() as tx:
-        behind = tx.activity.behind()
-        lines = tx.activity.uncounted(behind, 100)
+        found = [(was, last, tx.activity.issued(was, last, activity._ISSUED)) for was, last in tx.activity.behind()]
+    assert sum(counts.total() for _, _, counts in found) == 1
     with workshop.services.store.writing() as tx:
-        for _ in range(2):
-            tx.activity.count(activity._counts(lines), behind, lines[-1].seq)
+        for was, last, counts in [*found, *found]:
+            tx.activity.count(counts, was, last)
     assert sum(counted(workshop).issued.values()) == 1
+
+
+def test_what_is_counted_is_one_commit_and_then_a_pause(workshop, monkeypatch):
+    """While tokens are issued there are always some more: whoever went on at once would never let go."""
+    monkeypatch.setattr(activity, "AT_ONCE", 3)
+    made = workshop.credential()
+    while workshop.services.activities.piece(workshop.clock()):
+        pass
+    for _ in range(5):
+        workshop.issue(made)
+    assert workshop.services.activities.piece(workshop.clock())
+    assert not workshop.services.activities.piece(workshop.clock())
+    assert sum(counted(workshop).issued.values()) == 5
 
 
 def test_lines_that_were_pruned_before_they_were_counted_hold_nothing_up(workshop):
