@@ -19,7 +19,7 @@ from app.api.outputs import Problem
 from app.api.subjects import ELSEWHERE, SUBJECTS
 from app.inputs.audit import PARAMETERS
 from app.inputs.paging import DEFAULT_LIMIT, LARGEST_LIMIT
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.domain.selection import Order
 
 Schema = dict[str, Any]

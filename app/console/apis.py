@@ -17,7 +17,7 @@ from app.inputs.checking import check
 from app.services.admission import Wanted
 from app.services.catalogue import ApiDraft, BelongsToTheServer, CatalogueService, Gain, StillHeld
 from tokenserver.domain.catalogue import Api
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.errors import Conflict, InvalidInput, PreconditionFailed, TokenServerError
 
 _READ, _WRITE = Wanted("apis:read"), Wanted("apis:write")

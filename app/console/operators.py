@@ -18,7 +18,8 @@ from app.services.admission import Wanted
 from app.services.catalogue import CatalogueService
 from app.services.invitations import Invitations, Link
 from app.services.operators import BeyondYou, Operators
-from tokenserver.domain.operators import ADMIN_AUDIENCE, PERMISSIONS, WRITE_ALL, Member, Operator, OperatorRole
+from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import PERMISSIONS, WRITE_ALL, Member, Operator, OperatorRole
 from tokenserver.errors import InsufficientScope, TokenServerError
 
 _READ, _WRITE = Wanted("operators:read"), Wanted("operators:write")

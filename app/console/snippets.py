@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from app.console.revealing import TOKEN_PATH
 from tokenserver.domain.credential import Credential
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Grant
 
 SECRET = "TOKENSERVER_CLIENT_SECRET"

@@ -22,8 +22,8 @@ from pydantic_core import PydanticCustomError
 
 from tokenserver.clock import DAY, rfc3339
 from tokenserver.domain.allowed_ips import AllowedIPs, InvalidAllowedIPs
-from tokenserver.domain.catalogue import LONGEST_AUDIENCE, LONGEST_NAME, is_audience, is_name
 from tokenserver.domain.ip_notation import canonical_address
+from tokenserver.domain.names import LONGEST_AUDIENCE, LONGEST_NAME, is_audience, is_name
 from tokenserver.domain.restrictions import LONGEST_LIFETIME, SHORTEST_LIFETIME
 from tokenserver.domain.schedule import LONGEST_GRACE
 

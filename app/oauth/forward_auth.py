@@ -31,8 +31,8 @@ from app.http import Environ, Reply, client_address, respond
 from app.oauth.in_front import Answer, in_front
 from app.services.forwarding import Forwarded, Forwarding
 from app.settings import Settings
-from tokenserver.domain.catalogue import is_audience
 from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.domain.names import is_audience
 from tokenserver.errors import InvalidRequest, Refused
 from tokenserver.resource.answers import Speaker
 from tokenserver.resource.bearer import MalformedHeader

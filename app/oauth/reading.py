@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from app.services.issuing import TokenRequest
-from tokenserver.domain.catalogue import is_audience
+from tokenserver.domain.names import is_audience
 from tokenserver.domain.secret import LONGEST_SECRET, Secret
 from tokenserver.errors import (
     InvalidRequest,

@@ -16,7 +16,8 @@ from app.settings import Settings
 from app.store import Store
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Entry, Event
-from tokenserver.domain.operators import ADMIN_AUDIENCE, READ_ALL, WRITE_ALL
+from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import READ_ALL, WRITE_ALL
 from tokenserver.errors import AddressRefused, InsufficientScope, InvalidToken, MissingToken, NotFound, Refused
 from tokenserver.tokens.claims import AccessClaims
 from tokenserver.tokens.verification import read_token

@@ -26,7 +26,8 @@ from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.catalogue import Api, Catalogue, Kind, Role, Scope
 from tokenserver.domain.credential import Credential, Status
-from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES, WRITE_ALL
+from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import ADMIN_SCOPES, WRITE_ALL
 from tokenserver.domain.restrictions import Access, Grant, Restrictions, narrows
 from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound, PreconditionFailed
 

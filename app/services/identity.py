@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.settings import Settings
-from tokenserver.domain.catalogue import LONGEST_NAME
+from tokenserver.domain.names import LONGEST_NAME
 
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,187}[A-Za-z0-9])?")
 """As the admin API takes it."""

@@ -29,7 +29,8 @@ from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
-from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES, Membership, Operator, OperatorRole
+from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import ADMIN_SCOPES, Membership, Operator, OperatorRole
 from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import Pepper, Secret

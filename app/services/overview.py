@@ -11,7 +11,7 @@ from app.store.credentials import Standing
 from tokenserver.clock import DAY, Clock
 from tokenserver.domain.catalogue import Api
 from tokenserver.domain.credential import Credential, Status
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.domain.selection import Order, Selection
 from tokenserver.domain.usage import COUNTED_FOR, Instance
 

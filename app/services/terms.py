@@ -13,7 +13,7 @@ from app.services.audit import Caller
 from app.store import Transaction
 from tokenserver.clock import DAY
 from tokenserver.domain.credential import Credential, name_key
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.domain.organizations import Policy
 from tokenserver.domain.restrictions import Access, Restrictions
 from tokenserver.domain.schedule import RotationSchedule

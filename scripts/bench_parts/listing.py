@@ -24,7 +24,7 @@ from scripts.bench_parts.installing import Installation, install, opened
 from scripts.bench_parts.load import Broken, percentile
 from scripts.bench_parts.plan import FEW, Plan
 from scripts.bench_parts.servers import our_server
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 
 MANY = 100_000
 _TIMES = 300

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.credentials import QUICK, REPORTS_API
-from tokenserver.domain.catalogue import LONGEST_AUDIENCE, LONGEST_NAME, is_audience, is_name
+from tokenserver.domain.names import LONGEST_AUDIENCE, LONGEST_NAME, is_audience, is_name
 
 NAMES = {
     "a word": ("admin", True),

@@ -11,7 +11,8 @@ from app.services.admission import Admission, Wanted
 from app.store.database import StoreUnavailable
 from tests.support.tokens import compact, header
 from tests.support.workshop import ISSUER, NOW, REPORTS, allowed, at_once, failed, many_ranges, succeeded
-from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES
+from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import ADMIN_SCOPES
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.errors import AddressRefused, InsufficientScope, InvalidToken, MissingToken
 from tokenserver.tokens.jws import Signer

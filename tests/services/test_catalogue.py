@@ -13,7 +13,7 @@ from tests.support.workshop import NOW, REPORTS, SCOPES, at_once, failed, succee
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.domain.organizations import Organization
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.errors import Conflict, InvalidInput, NotFound, PreconditionFailed

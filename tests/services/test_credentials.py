@@ -12,7 +12,7 @@ from app.services.terms import Draft
 from tests.support.workshop import NOW, REPORTS, allowed, at_once, failed, many_ranges, succeeded
 from tokenserver.domain.credential import HasEnded, IsDisabled, SecretState
 from tokenserver.domain.generation import NoRotation, RotationOpen
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 from tokenserver.domain.secret import looks_like_client_id, looks_like_secret
 from tokenserver.domain.selection import Selection

@@ -9,7 +9,8 @@ from app.services.invitations import LinkIsOver
 from app.settings import InvalidSettings
 from tests.support.people import HERE
 from tests.support.workshop import Workshop, a_workshop, at_once, failed, succeeded
-from tokenserver.domain.operators import ADMIN_AUDIENCE, ADMIN_SCOPES
+from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import ADMIN_SCOPES
 from tokenserver.errors import Conflict, InvalidClient
 
 both = pytest.mark.parametrize("empty", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)

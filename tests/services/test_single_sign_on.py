@@ -13,7 +13,8 @@ from app.services.sign_on_attempts import SignOnRefused
 from app.services.terms import Draft
 from tests.support.identity_providers import a_liar, leave, query_of, signing_on, the_mock
 from tokenserver.domain.credential import Status
-from tokenserver.domain.operators import ADMIN_AUDIENCE, Membership, OperatorRole
+from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import Membership, OperatorRole
 from tokenserver.domain.organizations import Policy
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
 

@@ -2,21 +2,14 @@
 
 An API is a protected resource: an audience (an absolute URI without fragment, RFC 8707 §2) with scopes. A scope reads
 or writes; a *sensitive* one is never part of "all". Roles say what a token's bearer is; they belong to the whole
-platform or to one API. Names are plain ASCII, so that they mean the same in tokens, headers and log lines.
+platform or to one API. What they may be called is in `names`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
-
-LONGEST_NAME = 100
-LONGEST_AUDIENCE = 255
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/*-]{0,99}\Z")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-\[\]_a-z~]+\Z")
 
 
 class Kind(StrEnum):
@@ -61,20 +54,3 @@ class Role:
 
 Catalogue = Mapping[str, Api]
 """The APIs of one organization, by audience."""
-
-
-def is_name(text: str) -> bool:
-    """Whether `text` may name a scope or a role: 1 to 100 of letters, digits and `_ . : / * -`."""
-    return _NAME.match(text) is not None
-
-
-def is_audience(text: str) -> bool:
-    """Whether `text` is an absolute URI without fragment, of at most 255 characters."""
-    if len(text) > LONGEST_AUDIENCE or "#" in text or _URI.match(text) is None:
-        return False
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-    except ValueError:
-        return False
-    return bool(host or (parts.scheme not in {"http", "https"} and parts.path))

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tokenserver.domain.catalogue import Catalogue, Kind, Scope
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.domain.restrictions import Grant, Restrictions
-
-ADMIN_AUDIENCE = "urn:tokenserver:admin"
 
 _OF_AN_ORGANIZATION: Mapping[str, tuple[Kind, ...]] = {
     "credentials": (Kind.READ, Kind.WRITE),

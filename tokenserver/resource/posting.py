@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from tokenserver import __version__
 from tokenserver.clock import Clock, monotonic
-from tokenserver.domain.operators import ADMIN_AUDIENCE
+from tokenserver.domain.names import ADMIN_AUDIENCE
 from tokenserver.resource.fetching import hurry, read_within
 
 LONGEST_ANSWER: Final = 64 * 1024

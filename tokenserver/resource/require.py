@@ -25,7 +25,7 @@ from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Literal, TypedDict
 
-from tokenserver.domain.catalogue import is_name
+from tokenserver.domain.names import is_name
 from tokenserver.errors import InsufficientScope
 from tokenserver.resource.principal import Principal
 
