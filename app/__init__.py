@@ -271,7 +271,7 @@ def _wired(
             ).pages(),
             SingleSignOnPages(services.single_sign_on, proving_pages.asking).pages(),
             OverviewPages(services.overviews, services.activities).pages(),
-            ExplainPages(services.explaining, services.catalogue).pages(),
+            ExplainPages(services.explaining, services.catalogue, Actors(services.store)).pages(),
             FirstStepsPages(services.overviews, settings).pages(),
             AuditPages(services.audit_trail, services.audit_verification).pages(),
             *_pages_of_credentials(services, settings),

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-_WIDTH, _HEIGHT, _FOOT, _HEAD = 720, 150, 18, 14
+_WIDTH, _HEIGHT, _FOOT, _HEAD = 480, 140, 20, 18
+"""About as many as it has pixels beside another one, so that its words have the size of small print."""
 
 _BAR = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {:,}</title></rect>')
 
@@ -19,7 +20,7 @@ def bars(title: str, values: Sequence[tuple[str, int]], kind: str) -> Markup:
     most = max((value for _, value in values), default=0)
     room = _HEIGHT - _FOOT - _HEAD
     step = _WIDTH / max(len(values), 1)
-    every = max(1, -(-len(values) // 8))
+    every = max(1, -(-len(values) // 6))
     drawn: list[Markup] = []
     for place, (label, value) in enumerate(values):
         height = room * value / most if most else 0
@@ -27,8 +28,8 @@ def bars(title: str, values: Sequence[tuple[str, int]], kind: str) -> Markup:
             left, top = place * step + 1, _HEAD + room - height
             drawn.append(_BAR.format(kind, left, top, max(step - 2, 1), height, label, value))
         if place % every == 0:
-            drawn.append(Markup('<text x="{:.1f}" y="{}">{}</text>').format(place * step + 1, _HEIGHT - 4, label))
+            drawn.append(Markup('<text x="{:.1f}" y="{}">{}</text>').format(place * step + 1, _HEIGHT - 5, label))
     return Markup(
-        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}"><text x="1" y="10">{:,}</text>'
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}"><text x="1" y="12">{:,}</text>'
         '<line x1="0" y1="{}" x2="{}" y2="{}"></line>{}</svg>'
     ).format(_WIDTH, _HEIGHT, title, most, _HEAD + room, _WIDTH, _HEAD + room, Markup("").join(drawn))

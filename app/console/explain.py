@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.services.actors import Actors
 from app.services.admission import Wanted
 from app.services.catalogue import CatalogueService
-from app.services.explaining import Explaining
+from app.services.explaining import Explaining, Explanation
 from tokenserver.errors import Fault, InvalidInput, TokenServerError
 
 _READ = Wanted("credentials:read", own="personal:read")
+_ACTOR = re.compile(r"\b(?:operator|credential):\w+", re.ASCII)
 _TYPED = ("address", "role", "scope", "audience")
 
 
 class ExplainPages:
-    def __init__(self, explaining: Explaining, catalogue: CatalogueService) -> None:
+    def __init__(self, explaining: Explaining, catalogue: CatalogueService, actors: Actors) -> None:
         self._explaining = explaining
         self._catalogue = catalogue
+        self._actors = actors
 
     def pages(self) -> Pages:
         return (
@@ -44,7 +49,9 @@ class ExplainPages:
         )
         return self._page(visit, found)
 
-    def _page(self, visit: Visit, found: object = None) -> Reply:
+    def _page(self, visit: Visit, found: Explanation | None = None) -> Reply:
         apis = [] if visit.caller.only_own else self._catalogue.list_apis(visit.caller, None, 200)
         typed = {name: visit.form.text(name) for name in _TYPED}
-        return Shown("explain.html", {"found": found, "apis": apis, "typed": typed})
+        actors = [] if found is None else [actor for check in found.checks for actor in _ACTOR.findall(check.reason)]
+        names = self._actors.names(visit.caller, actors) if actors else {}
+        return Shown("explain.html", {"found": found, "names": names, "apis": apis, "typed": typed})

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from app.console import words
 from tokenserver.clock import DAY, HOUR, MINUTE, rfc3339
 
 _HERE = Path(__file__).parent
+_MOMENT_OR_ACTOR = re.compile(r"(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\b(?:operator|credential):\w+)", re.ASCII)
 _UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 KINDS = {
     ".css": "text/css; charset=utf-8",
@@ -40,7 +44,7 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(when=when, day=day, ago=ago, lasting=lasting)
+        self._templates.filters.update(when=when, day=day, ago=ago, lasting=lasting, told=told)
         self._templates.globals.update(words=words, url=self.url, static=self.static)
 
     def page(self, template: str, **values: Any) -> str:
@@ -105,6 +109,19 @@ def ago(moment: float | None, now: float) -> str:
     count = round(seconds / unit)
     distance = f"{count} {name}{'s' if count != 1 else ''}"
     return f"in {distance}" if moment > now else f"{distance} ago"
+
+
+def told(text: str, names: Mapping[str, str]) -> Markup:
+    """A sentence of the API's, for people: its moments in their zone, its actors by name, where they have one."""
+    parts = []
+    for part in _MOMENT_OR_ACTOR.split(text):
+        if part in names:
+            parts.append(Markup("<bdi>{}</bdi>").format(names[part]))
+        elif part[:1].isdigit() and _MOMENT_OR_ACTOR.fullmatch(part):
+            parts.append(when(datetime.fromisoformat(part).timestamp()))
+        else:
+            parts.append(escape(part))
+    return Markup("").join(parts)
 
 
 def lasting(seconds: float) -> str:

@@ -42,6 +42,20 @@ STATUSES = {
     "revoked": "Revoked",
 }
 
+REFUSALS = {
+    "address_not_allowed": "The address is not allowed",
+    "disabled": "The credential is disabled",
+    "expired": "The credential has expired",
+    "malformed": "What was sent has not the form of a client ID and a secret",
+    "many strangers": "Many strangers at once, counted together",
+    "not proven": "Unknown client ID, or wrong secret",
+    "organization_suspended": "The organization is suspended",
+    "revoked": "The credential is revoked",
+    "secret_ended": "The secret has ended",
+    "too many failures": "Too many wrong secrets before, from the same address",
+}
+"""Reason in an audit line to why a token was refused; other reasons are sentences already."""
+
 OPERATOR_ROLES = {
     "platform_admin": "Platform admin",
     "owner": "Owner",

@@ -8,8 +8,15 @@ from typing import Any
 
 import pytest
 
+from app.console.words import REFUSALS
 from tests.support.console import signed_in
+from tests.support.world import ROOT
 from tokenserver.clock import DAY
+from tokenserver.domain.credential import Status
+
+REASONED = [
+    ROOT / path for path in ("app/services/proving.py", "app/services/failures.py", "tokenserver/domain/grant.py")
+]
 
 
 def catalogue(server):
@@ -44,6 +51,7 @@ def test_what_is_counted_is_shown_with_the_numbers_behind_it(server):
     page = signed_in(server).open("/")
     assert "Issued: 4" in page.text  # with the administrator's own
     assert "Refused: 1" in page.text
+    assert "<td>What was sent has not the form of a client ID and a secret</td>" in page.text
     assert '<svg class="chart"' in page.text
     assert re.search(r'<td class="number">4</td><td class="number">1</td>', page.text)
     assert "style=" not in page.text
@@ -124,3 +132,9 @@ def test_steps_are_done_when_they_are_done(server):
     assert visitor.open("/start").text.count(">done<") == 3
     server.call("POST", f"/v1/credentials/{made['client_id']}/regenerate")
     assert visitor.open("/start").text.count(">done<") == 4
+
+
+def test_every_reason_that_code_gives_is_told_in_words():
+    given = {found for path in REASONED for found in re.findall(r'\bdetail="([^"]+)"', path.read_text())}
+    given |= {status.value for status in Status if status not in {Status.ACTIVE, Status.EXPIRES_SOON}}
+    assert given <= set(REFUSALS)
