@@ -1,31 +1,17 @@
-"""What do the pages that change one credential have in common? The version that they were made from, the
-name that is typed where something ends for good, and where one goes afterwards.
+"""What do the pages that change one credential have in common? Where it is, and where one goes afterwards: to who has
+applied what has ended, on a page that asks by itself until all have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.console.forms import Form
 from app.console.page import Sent
 from app.services.credentials import CredentialView
-from tokenserver.domain.credential import Credential, name_key
-from tokenserver.errors import Fault, InvalidInput
 
 PATH = "/credentials/<client_id>"
 MOST_ROUNDS = 150
 """How often a page that is left open asks by itself, once or twice a second: a session must be able to idle."""
-
-
-def version_of(form: Form) -> int | None:
-    """The version of the credential that the form was made from."""
-    return form.number("version")
-
-
-def refuse_other_name(form: Form, credential: Credential) -> None:
-    """Raise InvalidInput unless its name was typed, as people compare names."""
-    if name_key(form.text("typed_name")) != name_key(credential.name):
-        raise InvalidInput([Fault("/typed_name", "This is not its name: nothing was done. Type the name as it is.")])
 
 
 def afterwards(view: CredentialView, notice: str) -> Sent:

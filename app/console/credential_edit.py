@@ -12,9 +12,10 @@ from typing import Any
 
 from app.console.allowed_ips_read import read_ranges
 from app.console.audit import Told, told_of
-from app.console.changing import PATH, afterwards, version_of
+from app.console.changing import PATH, afterwards
 from app.console.credentials import WRITE
 from app.console.differences import differences, members_told
+from app.console.editing import version_of
 from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
 from app.console.terms import (
@@ -169,7 +170,7 @@ class EditingPages:
 
     def _lines(self, visit: Visit, credential: Credential) -> list[Told]:
         """Who has changed it since, for whom may read that: a change is a version, and has one line that tells it."""
-        since = credential.version - (version_of(visit.form) or 0)
+        since = credential.version - version_of(visit.form)
         if not visit.viewer.may("audit:read") or since <= 0:
             return []
         wanted = WantedLines(credential=credential.client_id, without_tokens=True)
@@ -179,7 +180,7 @@ class EditingPages:
 
 
 def _is_current(form: Form, credential: Credential) -> bool:
-    return version_of(form) in {None, credential.version}
+    return version_of(form) == credential.version
 
 
 def _merged(form: Form, now: Credential, apis: Sequence[Api]) -> tuple[Form, list[Theirs], Mapping[str, str]]:

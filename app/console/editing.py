@@ -1,5 +1,5 @@
-"""What do the pages about a thing have in common? The version that a form was made from, the name that is typed where
-something ends, and what somebody else has saved meanwhile.
+"""What do the pages about a thing have in common, whatever it is? The version that a form was made from, the name that
+is typed where something ends for good, and what somebody else has saved meanwhile.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from app.console.changing import PATH, afterwards, refuse_other_name, version_of
+from app.console.changing import PATH, afterwards
 from app.console.credentials import WRITE
+from app.console.editing import refuse_other_name, version_of
 from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
 from app.inputs.bodies import Revocation
@@ -131,7 +132,7 @@ class EndingPages:
 
     def do(self, deed: Deed, visit: Visit) -> Reply:
         if deed.by_name:
-            refuse_other_name(visit.form, self._credentials.get(visit.caller, visit.id).credential)
+            refuse_other_name(visit.form, self._credentials.get(visit.caller, visit.id).credential.name)
         view = deed.change(self._credentials, visit.caller, visit.id, visit.form)
         return Sent("/credentials", deed.notice) if view is None else afterwards(view, deed.notice)
 

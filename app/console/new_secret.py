@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from app.console.applied import AppliedPages
-from app.console.changing import PATH, refuse_other_name, version_of
+from app.console.changing import PATH
 from app.console.credentials import WRITE
+from app.console.editing import refuse_other_name, version_of
 from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Shown, Visit
 from app.console.revealing import reveal
@@ -72,7 +73,7 @@ class NewSecretPages:
         return self.choose(visit)
 
     def regenerate(self, visit: Visit) -> Reply:
-        refuse_other_name(visit.form, self._credentials.get(visit.caller, visit.id).credential)
+        refuse_other_name(visit.form, self._credentials.get(visit.caller, visit.id).credential.name)
         made = self._credentials.regenerate(visit.caller, visit.id, version_of(visit.form))
         seq = made.view.feed_seq
         state = {} if seq is None else self._applied.state(visit, seq, made.view.api_ids, 0)

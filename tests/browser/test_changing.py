@@ -114,7 +114,7 @@ def test_regenerating_takes_the_name_and_ends_what_is_running(admin, world, api)
     page = admin.go(f"{home_of(made)}/new-secret")
     page.fill("[name=typed_name]", "something else")
     press(page, "Regenerate and end everything")
-    expect(page.locator("#help-typed_name")).to_contain_text("This is not its name")
+    expect(page.locator("#help-typed_name")).to_contain_text("This is not it: nothing was done")
     refuse_barriers(page)
     assert world.call(api, token) == 200
     page.fill("[name=typed_name]", made["name"])

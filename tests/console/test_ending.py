@@ -43,7 +43,7 @@ def test_what_is_for_good_is_done_by_its_name_only(server, deed, status, typed):
     visitor.open(path)
     page = visitor.send(path, {"typed_name": typed, "reason": "the contract ended", "version": "1"})
     assert page.status_code == 422
-    assert "This is not its name" in page.text
+    assert "This is not it: nothing was done" in page.text
     assert status_of(server, one["client_id"]) == "active"
     if deed == "revoke":
         assert "the contract ended" in page.text
@@ -95,6 +95,15 @@ def test_a_version_that_is_none_is_refused(server, version):
     visitor = signed_in(server)
     visitor.open(path)
     assert visitor.send(path, {"version": version}).status_code == 422
+    assert status_of(server, one["client_id"]) == "active"
+
+
+def test_a_form_that_does_not_say_what_it_was_made_from_changes_nothing(server):
+    one = made(server)
+    path = f"/credentials/{one['client_id']}/disable"
+    visitor = signed_in(server)
+    visitor.open(path)
+    assert visitor.send(path, {}).status_code == 412
     assert status_of(server, one["client_id"]) == "active"
 
 
