@@ -157,6 +157,7 @@ def create_services(
         organizations=Organizations(store, feed, catalogue, clock),
         operators=operators,
         installation=installation,
+        actors=Actors(store),
         audit_trail=AuditTrail(store, clock),
         audit_upkeep=AuditUpkeep(store, keys, settings, clock),
         audit_verification=AuditVerification(store, clock),
@@ -273,7 +274,7 @@ def _wired(
             OverviewPages(services.overviews, services.activities).pages(),
             ExplainPages(services.explaining, services.catalogue, Actors(services.store)).pages(),
             FirstStepsPages(services.overviews, settings).pages(),
-            AuditPages(services.audit_trail, services.audit_verification).pages(),
+            AuditPages(services.audit_trail, services.audit_verification, services.actors).pages(),
             *_pages_of_credentials(services, settings),
             ApiPages(services.catalogue).pages(),
             RolePages(services.catalogue).pages(),
@@ -358,16 +359,15 @@ def _single_sign_on(
 
 def _pages_of_credentials(services: Services, settings: Settings) -> Iterator[Pages]:
     credentials, catalogue, organizations = services.credentials, services.catalogue, services.organizations
-    actors = Actors(services.store)
-    yield CredentialPages(credentials, catalogue, organizations, services.operators, actors).pages()
+    yield CredentialPages(credentials, catalogue, organizations, services.operators, services.actors).pages()
     yield NewCredentialPages(credentials, catalogue, organizations, settings).pages()
-    yield ManyCredentialsPages(services.bulk, actors, settings).pages()
+    yield ManyCredentialsPages(services.bulk, services.actors, settings).pages()
     yield OneCredentialPages(
         credentials=credentials,
         catalogue=catalogue,
         usage=services.usage,
         audit_trail=services.audit_trail,
-        actors=actors,
+        actors=services.actors,
         settings=settings,
     ).pages()
 
@@ -380,6 +380,7 @@ def _pages_that_change_one(services: Services, settings: Settings) -> Iterator[P
         organizations=services.organizations,
         previewing=services.previewing,
         audit_trail=services.audit_trail,
+        actors=services.actors,
     ).pages()
     applied = AppliedPages(credentials, catalogue, services.usage)
     yield applied.pages()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,9 @@ from app.console.page import Page, Pages, Reply, Shown, Streamed, Visit
 from app.http import named
 from app.inputs.audit import FILTERS, FORMATS, next_cursor, place_of, read_format, read_wanted
 from app.inputs.paging import read_page
+from app.services.actors import Actors
 from app.services.admission import Wanted
+from app.services.audit import Caller
 from app.services.audit_trail import AuditTrail
 from app.services.audit_verification import AuditVerification
 from tokenserver.clock import DAY, rfc3339
@@ -47,9 +49,10 @@ class Told:
 
 
 class AuditPages:
-    def __init__(self, audit_trail: AuditTrail, verification: AuditVerification) -> None:
+    def __init__(self, audit_trail: AuditTrail, verification: AuditVerification, actors: Actors) -> None:
         self._audit_trail = audit_trail
         self._verification = verification
+        self._actors = actors
 
     def pages(self) -> Pages:
         return (
@@ -67,8 +70,7 @@ class AuditPages:
             found, place = self._audit_trail.search(
                 visit.caller, read_wanted(_with_moments(query)), place_of(page), page.limit
             )
-            names = self._audit_trail.names(visit.caller, found)
-            told, cursor = [told_of(one, names) for one in found], next_cursor(place)
+            told, cursor = told_of(found, self._actors, visit.caller), next_cursor(place)
         except InvalidRequest as refusal:
             fault = refusal
         values = {
@@ -90,9 +92,14 @@ class AuditPages:
         return Streamed(f"audit-events.{form}", FORMATS[form], pieces)
 
 
-def told_of(found: Found, names: Mapping[str, str]) -> Told:
-    """A line in words."""
-    said = found.members
+def told_of(found: Iterable[Found], actors: Actors, caller: Caller) -> list[Told]:
+    """Lines in words, with the names of those who did it and of what it was done to."""
+    lines = [one.members for one in found]
+    names = actors.names(caller, {said[who] for said in lines for who in ("actor", "credential")})
+    return [_told(said, names) for said in lines]
+
+
+def _told(said: Mapping[str, Any], names: Mapping[str, str]) -> Told:
     detail: dict[str, Any] = dict(said["detail"])
     changed = detail.pop("changed", {})
     actor, credential = said["actor"], said["credential"]

@@ -61,8 +61,7 @@ class OneCredentialPages:
     def _lines(self, visit: Visit) -> list[Told]:
         wanted = WantedLines(credential=visit.id, without_tokens=True)
         found, _ = self._audit_trail.search(visit.caller, wanted, None, MOST_LINES)
-        names = self._audit_trail.names(visit.caller, found)
-        return [told_of(line, names) for line in found]
+        return told_of(found, self._actors, visit.caller)
 
     def _applied(self, visit: Visit, view: CredentialView, apis: dict[str, Api]) -> list[Applied]:
         """Of each API that it has a grant at and whose resource servers report."""

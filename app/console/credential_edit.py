@@ -31,6 +31,7 @@ from app.console.terms import (
 from app.inputs.bodies import CredentialChange
 from app.inputs.checking import check
 from app.inputs.credentials import changed
+from app.services.actors import Actors
 from app.services.audit_trail import AuditTrail
 from app.services.catalogue import CatalogueService
 from app.services.credentials import Credentials, CredentialView
@@ -63,12 +64,14 @@ class EditingPages:
         organizations: Organizations,
         previewing: Previewing,
         audit_trail: AuditTrail,
+        actors: Actors,
     ) -> None:
         self._credentials = credentials
         self._catalogue = catalogue
         self._organizations = organizations
         self._previewing = previewing
         self._audit_trail = audit_trail
+        self._actors = actors
 
     def pages(self) -> Pages:
         path = f"{PATH}/edit"
@@ -175,8 +178,8 @@ class EditingPages:
             return []
         wanted = WantedLines(credential=credential.client_id, without_tokens=True)
         found, _ = self._audit_trail.search(visit.caller, wanted, None, _MOST_LINES)
-        names = self._audit_trail.names(visit.caller, found)
-        return [told_of(line, names) for line in found if "changed" in line.members["detail"]][:since]
+        changes = [line for line in found if "changed" in line.members["detail"]]
+        return told_of(changes[:since], self._actors, visit.caller)
 
 
 def _is_current(form: Form, credential: Credential) -> bool:

@@ -99,8 +99,7 @@ class ManyCredentialsPages:
         return Shown("credentials/bulk.html", values)
 
     def _names(self, visit: Visit, outcomes: Sequence[Outcome]) -> dict[str, str]:
-        found = self._actors.names(visit.caller, [f"credential:{outcome.client_id}" for outcome in outcomes])
-        return {actor.removeprefix("credential:"): name for actor, name in found.items()}
+        return self._actors.names(visit.caller, [outcome.client_id for outcome in outcomes])
 
 
 def _chosen(visit: Visit) -> Task:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.services.activity import Activities
+from app.services.actors import Actors
 from app.services.audit_trail import AuditTrail
 from app.services.audit_upkeep import AuditUpkeep
 from app.services.audit_verification import AuditVerification
@@ -59,6 +60,7 @@ class Services:
     organizations: Organizations
     operators: Operators
     installation: Installation
+    actors: Actors
     audit_trail: AuditTrail
     audit_upkeep: AuditUpkeep
     audit_verification: AuditVerification

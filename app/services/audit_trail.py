@@ -80,21 +80,6 @@ class AuditTrail:
         finally:
             self._places.release()
 
-    def names(self, caller: Caller, found: Iterable[Found]) -> dict[str, str]:
-        """What people know those by whom the lines name: `operator:…`, `credential:…` and client IDs."""
-        said = [one.members for one in found]
-        actors = {members["actor"] for members in said}
-        ids = {members["credential"] for members in said} | {_id_of(actor, "credential:") for actor in actors}
-        names: dict[str, str] = {}
-        with self._store.reading() as tx:
-            for credential in tx.credentials.some(caller.organization_id, sorted(ids - {""})):
-                names[credential.client_id] = names[f"credential:{credential.client_id}"] = credential.name
-            for actor in actors:
-                operator = tx.operators.get(_id_of(actor, "operator:"))
-                if operator is not None:
-                    names[actor] = operator.name or operator.email
-        return names
-
     def export(self) -> Iterator[str]:
         """Every stub, line and checkpoint as JSON, in the order in which it is verified."""
         with self._store.reading() as tx:
@@ -115,10 +100,6 @@ class AuditTrail:
             keys = {key.kid: key for key in map(verifying_key, (k.jwk for k in tx.keys.all())) if key is not None}
             record = Record(keys.get, kept)
             return record.verify(tx.audit_record.items(_heads_of), tx.audit_record.heads())
-
-
-def _id_of(actor: str, kind: str) -> str:
-    return actor.removeprefix(kind) if actor.startswith(kind) else ""
 
 
 def _heads_of(statement: str) -> tuple[Head, ...]:
