@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.store.sign_in_models import IdentityRow
+from app.store.models import IdentityRow
 
 
 class IdentityStore:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.store.models import MembershipRow, OperatorRow
+from app.store.models import InvitationRow, MembershipRow, OperatorRow, PasskeyRow, SessionRow, SignInRow
 from app.store.rows import grants_text, membership_from, operator_from, roles_text
-from app.store.sign_in_models import InvitationRow, PasskeyRow, SessionRow, SignInRow
 from tokenserver.domain.operators import NO_RIGHTS, Member, Membership, Operator, OperatorRole, Rights, rights_of
 from tokenserver.errors import PreconditionFailed
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session as Database
 
-from app.store.sign_in_models import InvitationRow, SessionRow, SpentRow
+from app.store.models import InvitationRow, SessionRow, SpentRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.store.sign_in_models import PasskeyRow, RecoveryCodeRow, SignInRow
+from app.store.models import PasskeyRow, RecoveryCodeRow, SignInRow
 
 
 @dataclass(frozen=True, slots=True)

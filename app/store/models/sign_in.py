@@ -1,4 +1,4 @@
-"""How do operators prove who they are, and where are they signed in? Rows, beside those of `models`.
+"""How do operators prove who they are, and where are they signed in?
 
 All of it is of a person and goes with the person. What is typed or shown once is kept as a digest; what must come back
 in clear (the seed of one-time codes) is sealed.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models import Base
+from app.store.models.table import Base
 
 
 def _operator() -> ForeignKey:
