@@ -80,7 +80,7 @@ class Admission:
             there = elsewhere is None or tx.organizations.get(elsewhere) is not None
             allowed = claims.allowed_ips
             if claims.allowed_ips_sha256 is not None:
-                allowed = tx.credentials.networks(claims.allowed_ips_sha256)
+                allowed = tx.networks.get(claims.allowed_ips_sha256)
                 if allowed is None:
                     raise InvalidToken(detail="unknown network list")
         if allowed is not None and not allowed.admits(address):

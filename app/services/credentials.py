@@ -19,7 +19,7 @@ from app.services.saving import lines_of_schedule, save_changes
 from app.services.standing import changing
 from app.services.terms import Draft, capped, refuse_escalation, refuse_unfit, refuse_unfit_change
 from app.store import Store, Transaction
-from app.store.credentials import LastUse, SecretHistory
+from app.store.secrets import LastUse, SecretHistory
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status
@@ -133,7 +133,7 @@ class Credentials:
             selection = replace(selection, owner_id=caller.operator_id)
         with self._store.reading() as tx:
             found = tx.credentials.page(caller.organization_id, selection, after, limit, now)
-            histories = tx.credentials.secret_histories([credential for credential, _ in found])
+            histories = tx.secrets.histories([credential for credential, _ in found])
         return [(CredentialView(c, histories[c.client_id], now), place) for c, place in found]
 
     def get(self, caller: Caller, client_id: str) -> CredentialView:
@@ -183,7 +183,7 @@ class Credentials:
         secret = new_secret()
         kept = self._kept(before.client_id, secret, now)
         after = before.rotated(kept, now, grace_seconds)
-        history = tx.credentials.secret_histories([before])[before.client_id]
+        history = tx.secrets.histories([before])[before.client_id]
         view = CredentialView(after, [(kept, None), *history], now)
         return after, NewSecret(view, secret, kept.id, after.secret_in(SecretState.RETIRING, now))
 
@@ -237,7 +237,7 @@ class Credentials:
             seq = None
             if after is not before:
                 seq = save_changes(tx, caller, event, [(before, after)], now).get(reference(client_id))
-            history = tx.credentials.secret_histories([after])[client_id]
+            history = tx.secrets.histories([after])[client_id]
             api_ids = () if seq is None else _concerned(tx, before)
         return CredentialView(after, history, now, seq, api_ids)
 
@@ -245,7 +245,7 @@ class Credentials:
         credential = tx.credentials.get(caller.organization_id, client_id)
         if credential is None or (caller.only_own and credential.owner_id != caller.operator_id):
             raise NotFound("There is no credential with this client ID.")
-        return CredentialView(credential, tx.credentials.secret_histories([credential])[client_id], now)
+        return CredentialView(credential, tx.secrets.histories([credential])[client_id], now)
 
     def _kept(self, client_id: str, secret: Secret, now: float) -> CredentialSecret:
         return CredentialSecret(

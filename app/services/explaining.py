@@ -89,7 +89,7 @@ class Explaining:
             expected = replace(
                 expected,
                 endings=endings,
-                allowed_ips=None if listed is None else tx.credentials.networks(listed),
+                allowed_ips=None if listed is None else tx.networks.get(listed),
             )
             why = _why(tx, claims, ended_by(claims, endings, now))
         found = explain(unverified_token, self._key_of, expected, now)

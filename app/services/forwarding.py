@@ -83,7 +83,7 @@ class Forwarding:
             return claims.allowed_ips
         found = self._networks.get(digest)
         if found is None:
-            found = tx.credentials.networks(digest)
+            found = tx.networks.get(digest)
             if found is None:
                 raise Unavailable(detail="a network list is missing")
             self._networks.put(digest, found)

@@ -173,7 +173,7 @@ class Installation:
         """Whether the fact names our peppers; raises InvalidSettings while a secret needs one that was not given."""
         fact = tx.organizations.fact(_PEPPERS)
         known, ours = set((fact or "").split(",")) - {""}, {pepper.id for pepper in self._peppers}
-        if known - ours and tx.credentials.are_hashed_under(known - ours, self._clock()):
+        if known - ours and tx.secrets.are_hashed_under(known - ours, self._clock()):
             raise InvalidSettings(
                 "Secrets in this database were hashed under another pepper (TOKENSERVER_PEPPER or the file pepper):"
                 " restore it, or give it as TOKENSERVER_PEPPER_PREVIOUS."

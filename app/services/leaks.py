@@ -19,7 +19,7 @@ from app.services.audit import STRANGER, Caller
 from app.services.feed import Feed
 from app.services.saving import save_changes
 from app.store import Store, Transaction
-from app.store.credentials import Holder
+from app.store.secrets import Holder
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.credential import Credential, SecretState, Status
@@ -73,9 +73,9 @@ class Leaks:
 
     def _holder(self, tx: Transaction, leak: LeakReport) -> Holder | None:
         text = leak.secret.reveal()
-        found = tx.credentials.holders([fingerprint(text, pepper) for pepper in self._peppers])
+        found = tx.secrets.holders([fingerprint(text, pepper) for pepper in self._peppers])
         if looks_like_client_id(leak.client_id):
-            found += tx.credentials.holders_of(leak.client_id)
+            found += tx.secrets.holders_of(leak.client_id)
         for holder in found:
             for pepper in self._peppers:
                 if holder.secret.pepper_id == pepper.id and is_secret_of(

@@ -19,7 +19,7 @@ class Networks:
         if _DIGEST.match(digest) is None:
             raise NotFound
         with self._store.reading() as tx:
-            found = tx.credentials.networks_text(digest)
+            found = tx.networks.text(digest)
         if found is None:
             raise NotFound
         return f'{{"allowed_ips":{found}}}'

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
 from app.store import Store
-from app.store.credentials import Standing
+from app.store.standing import Standing
 from tokenserver.clock import DAY, Clock
 from tokenserver.domain.catalogue import Api
 from tokenserver.domain.credential import Credential, Status
@@ -44,7 +44,7 @@ class Overviews:
         selection = Selection(statuses=_LIVE, unused_since=since, order=Order.OLDEST)
         selection = replace(selection, owner_id=owner_id)
         with self._store.reading() as tx:
-            standing = tx.credentials.standing(caller.organization_id, owner_id, now)
+            standing = tx.standing.of(caller.organization_id, owner_id, now)
             unused = tx.credentials.page(caller.organization_id, selection, None, _SHOWN, now)
             apis = [] if caller.only_own else tx.catalogue.list_apis(caller.organization_id, None, 200)
             instances = [
@@ -63,7 +63,7 @@ class Overviews:
             apis = [a for a in tx.catalogue.list_apis(caller.organization_id, None, 2) if a.audience != ADMIN_AUDIENCE]
             found = tx.credentials.page(caller.organization_id, everything, None, 20, self._clock())
             holding = [c for c, _ in found if any(g.audience != ADMIN_AUDIENCE for g in c.restrictions.grants)]
-            histories = tx.credentials.secret_histories(holding)
+            histories = tx.secrets.histories(holding)
             used = [c for c in holding if any(use is not None for _, use in histories[c.client_id])]
             regenerated = [c for c in holding if c.generation.current > 1]
             reporting = bool(apis) and bool(tx.usage.instances(caller.organization_id, apis[0].id, 0))

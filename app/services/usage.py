@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from app.services.audit import Caller
 from app.services.standing import changing
 from app.store import Store, Transaction
-from app.store.credentials import LastUse
+from app.store.secrets import LastUse
 from app.store.usage import KEPT_DAYS, MOST_INSTANCES, Place
 from tokenserver.clock import HOUR, Clock
 from tokenserver.domain.catalogue import Api
@@ -160,7 +160,7 @@ def _counted(tx: Transaction, place: Place, told: Sequence[tuple[str, Call]]) ->
             groups.setdefault((int(call.last_at) // HOUR * HOUR, client_id), []).append(call)
     for (hour, client_id), calls in groups.items():
         tx.usage.add(place, hour, client_id, calls)
-    tx.credentials.move_last_uses(_last_uses(known, told))
+    tx.secrets.move_last_uses(_last_uses(known, told))
     counted = sum(call.count for client_id, call in told if client_id in ours)
     return Taken(counted, sum(call.count for _, call in told) - counted)
 

@@ -3,57 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from sqlalchemy import Boolean, Table, and_, bindparam, case, delete, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow, NetworkListRow, RotationRow
+from app.store.models import CredentialRow, CredentialSecretRow, RotationRow
+from app.store.networks import NetworkLists
 from app.store.rows import credential_columns, credential_from, name_key_of, secret_columns, secret_from, secret_row
-from app.store.selection import has_status, ordered, place_of, selected
-from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, Status, name_key
-from tokenserver.domain.restrictions import Access, AllowedIPs
+from app.store.selection import ordered, place_of, selected
+from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import PreconditionFailed
-from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
-_SHOWN = 8
-"""Of each kind, where somebody only wants to see how things stand."""
 _AT_ONCE = 500
 """Values in one IN: databases bound them."""
-
-
-@dataclass(frozen=True, slots=True)
-class LastUse:
-    at: int
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How the credentials of an organization stand. `widest`: from anywhere, never expiring, everything of an API: two
-    of these at least. `rotating`: next by schedule; `claimable`: whose new secret waits, or was claimed and not used.
-    """
-
-    counts: dict[Status, int]
-    widest: list[Credential]
-    expiring: list[Credential]
-    rotating: list[Credential]
-    claimable: list[Credential]
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A secret, ended ones included, and whose it is."""
-
-    organization_id: str
-    client_id: str
-    secret: CredentialSecret
-
-
-SecretHistory = list[tuple[CredentialSecret, LastUse | None]]
 
 
 class CredentialStore:
@@ -122,31 +87,6 @@ class CredentialStore:
         )
         return self._session.scalars(query).one()
 
-    def standing(self, organization_id: str, owner_id: str | None, now: float) -> Standing:
-        """How many there are of each status, and which of those that live reach farthest; of one owner only, or all."""
-        row = CredentialRow
-        mine = [row.organization_id == organization_id, row.deleted_at.is_(None)]
-        if owner_id is not None:
-            mine.append(row.owner_id == owner_id)
-        each = [func.sum(case((has_status(status, int(now)), 1), else_=0)) for status in Status]
-        counts = self._session.execute(select(*each).where(*mine)).one()
-        wide = [
-            case((row.allowed_ips.is_(None), 1), else_=0),
-            case((row.expires_at.is_(None), 1), else_=0),
-            case((row.grants.contains(Access.ALL_READ_WRITE.value), 1), else_=0),
-        ]
-        works = [row.revoked_at.is_(None), row.disabled_at.is_(None)]
-        lives = [*works, or_(row.expires_at.is_(None), row.expires_at > now)]
-        reach = wide[0] + wide[1] + wide[2]
-        query = select(row).where(*mine, *lives, reach >= 2).order_by(reach.desc(), row.created_at, row.client_id)
-        soon = select(row).where(*mine, row.expires_at > now, *works).order_by(row.expires_at, row.client_id)
-        rotating = select(row).where(*mine, row.rotate_at.is_not(None), *lives).order_by(row.rotate_at, row.client_id)
-        open_ones = select(row).where(*mine, row.client_id.in_(select(RotationRow.client_id)))
-        some = (
-            self._values(list(self._session.scalars(one.limit(_SHOWN)))) for one in (query, soon, rotating, open_ones)
-        )
-        return Standing({status: int(count or 0) for status, count in zip(Status, counts, strict=True)}, *some)
-
     def named(self, organization_id: str, name: str) -> Credential | None:
         """The one that keeps this name from others, however it is spelt."""
         row = self._session.scalars(
@@ -155,16 +95,6 @@ class CredentialStore:
             )
         ).first()
         return None if row is None else self._values([row])[0]
-
-    def holders(self, fingerprints: Sequence[bytes]) -> list[Holder]:
-        """Of secrets with one of these fingerprints, in whichever organization: who finds a secret does not know."""
-        found = select(CredentialSecretRow).where(CredentialSecretRow.fingerprint.in_(fingerprints))
-        return [Holder(row.organization_id, row.client_id, secret_from(row)) for row in self._session.scalars(found)]
-
-    def holders_of(self, client_id: str) -> list[Holder]:
-        """Every secret that a credential ever had, in whichever organization it is."""
-        found = select(CredentialSecretRow).where(CredentialSecretRow.client_id == client_id)
-        return [Holder(row.organization_id, row.client_id, secret_from(row)) for row in self._session.scalars(found)]
 
     def free_name(self, credential: Credential) -> None:
         """Others may take the name of one that has expired."""
@@ -176,7 +106,7 @@ class CredentialStore:
         )
 
     def add(self, credential: Credential) -> None:
-        self._remember_networks(credential.restrictions.allowed_ips)
+        NetworkLists(self._session).remember(credential.restrictions.allowed_ips)
         self._session.add(CredentialRow(**credential_columns(credential)))
         self._session.flush()
         self._session.add_all(secret_row(secret, credential) for secret in credential.secrets)
@@ -190,7 +120,7 @@ class CredentialStore:
         """As `save`, for many at once: each before and after its change."""
         for before, after in changed:
             if after.restrictions.allowed_ips != before.restrictions.allowed_ips:
-                self._remember_networks(after.restrictions.allowed_ips)
+                NetworkLists(self._session).remember(after.restrictions.allowed_ips)
         swapped = self._session.connection().execute(
             _SWAP, [{**_swapped(before, after), "was": before.version} for before, after in changed]
         )
@@ -224,21 +154,6 @@ class CredentialStore:
                 delete(RotationRow).where(RotationRow.client_id.in_(past)).execution_options(synchronize_session=False)
             )
 
-    def are_hashed_under(self, pepper_ids: Iterable[str], now: float) -> bool:
-        """Whether a secret that can still be used needs one of these peppers."""
-        query = (
-            select(CredentialSecretRow.id)
-            .join(CredentialRow, CredentialRow.client_id == CredentialSecretRow.client_id)
-            .where(
-                CredentialSecretRow.pepper_id.in_(list(pepper_ids)),
-                CredentialSecretRow.state != SecretState.ENDED.value,
-                CredentialRow.revoked_at.is_(None),
-                CredentialRow.deleted_at.is_(None),
-                or_(CredentialRow.expires_at.is_(None), CredentialRow.expires_at > now),
-            )
-        )
-        return self._session.scalars(query.limit(1)).first() is not None
-
     def leap(self, by: int, now: float) -> None:
         """Bump every generation by `by` numbers, as `Generation.bumped` does; in one statement for each case."""
         row = CredentialRow
@@ -257,40 +172,6 @@ class CredentialStore:
         found = self._values(cast("list[CredentialRow]", list(rows)))  # as good as one, and faster by far
         return {credential.client_id: credential for credential in found}
 
-    def secret_histories(self, credentials: Sequence[Credential]) -> dict[str, SecretHistory]:
-        """By client ID, every secret there ever was, newest first, with its last use."""
-        histories: dict[str, SecretHistory] = {credential.client_id: [] for credential in credentials}
-        rows = self._session.execute(
-            select(CredentialSecretRow, LastUseRow)
-            .outerjoin(LastUseRow, LastUseRow.secret_id == CredentialSecretRow.id)
-            .where(CredentialSecretRow.client_id.in_(histories))
-            .order_by(CredentialSecretRow.created_at.desc(), CredentialSecretRow.state, CredentialSecretRow.id)
-        )
-        for row, use in rows:
-            histories[row.client_id].append((secret_from(row), _last_use(use)))
-        return histories
-
-    def move_last_uses(self, seen: Mapping[str, LastUse]) -> None:
-        """By secret ID: to a later moment, never back, and only where the token endpoint has seen the secret before.
-
-        A row that is held by somebody is passed over: a token is being issued, which is later still, and nobody waits.
-        """
-        rows = select(LastUseRow).where(LastUseRow.secret_id.in_(list(seen))).order_by(LastUseRow.secret_id)
-        for row in self._session.scalars(rows.with_for_update(skip_locked=True)):
-            use = seen[row.secret_id]
-            if use.at > row.at:
-                row.at, row.address = use.at, use.address
-        self._session.flush()
-
-    def networks(self, digest: str) -> AllowedIPs | None:
-        """The long list of ranges under a digest."""
-        text = self.networks_text(digest)
-        return None if text is None else AllowedIPs.from_normal_form(json.loads(text))
-
-    def networks_text(self, digest: str) -> str | None:
-        """The same as it is kept: a JSON list of the normal form."""
-        return self._session.scalars(select(NetworkListRow.ranges).where(NetworkListRow.digest == digest)).first()
-
     def _mentioning(self, organization_id: str, column: object, name: str) -> Iterator[Credential]:
         """A first sieve over JSON text; the caller looks closer, since LIKE ignores case on SQLite."""
         rows = self._session.scalars(
@@ -303,27 +184,21 @@ class CredentialStore:
         return iter(self._values(list(rows)))
 
     def _values(self, rows: Sequence[CredentialRow]) -> list[Credential]:
-        secrets: dict[str, list[CredentialSecret]] = {}
-        for start in range(0, len(rows), _AT_ONCE):
-            live = select(_SECRETS).where(
-                _SECRETS.c.client_id.in_([row.client_id for row in rows[start : start + _AT_ONCE]]),
-                _SECRETS.c.state != SecretState.ENDED.value,
-            )
-            for row in cast("Iterable[CredentialSecretRow]", self._session.connection().execute(live)):
-                secrets.setdefault(row.client_id, []).append(secret_from(row))
-        return [credential_from(row, tuple(secrets.get(row.client_id, ())), self._networks_of) for row in rows]
+        return credentials_of(self._session, rows)
 
-    def _networks_of(self, digest: str) -> AllowedIPs:
-        found = self.networks(digest)
-        if found is None:
-            raise LookupError("a network list is missing")
-        return found
 
-    def _remember_networks(self, allowed: AllowedIPs | None) -> None:
-        if allowed is not None and len(allowed) > MOST_RANGES_CARRIED:
-            ranges = json.dumps(list(allowed.normal_form()))
-            self._session.merge(NetworkListRow(digest=allowed.digest(), ranges=ranges))
-            self._session.flush()
+def credentials_of(session: Session, rows: Sequence[CredentialRow]) -> list[Credential]:
+    """Rows as values, in their order, with the secrets that live."""
+    secrets: dict[str, list[CredentialSecret]] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        live = select(_SECRETS).where(
+            _SECRETS.c.client_id.in_([row.client_id for row in rows[start : start + _AT_ONCE]]),
+            _SECRETS.c.state != SecretState.ENDED.value,
+        )
+        for row in cast("Iterable[CredentialSecretRow]", session.connection().execute(live)):
+            secrets.setdefault(row.client_id, []).append(secret_from(row))
+    networks = NetworkLists(session).known
+    return [credential_from(row, tuple(secrets.get(row.client_id, ())), networks) for row in rows]
 
 
 def _same(before: Credential, after: Credential) -> bool:
@@ -368,7 +243,3 @@ _SWAP = (
         }
     )
 )
-
-
-def _last_use(row: LastUseRow | None) -> LastUse | None:
-    return None if row is None else LastUse(row.at, row.address)

@@ -45,13 +45,16 @@ from app.store.identities import IdentityStore
 from app.store.leases import LeaseStore
 from app.store.liveness import LivenessStore
 from app.store.models import AuditChainRow, Base
+from app.store.networks import NetworkLists
 from app.store.operators import OperatorStore
 from app.store.organizations import OrganizationStore
 from app.store.outbox import Outbox
 from app.store.rotations import RotationStore
+from app.store.secrets import SecretStore
 from app.store.sessions import SessionStore
 from app.store.sign_in import SignInStore
 from app.store.signing_keys import SigningKeyStore
+from app.store.standing import StandingStore
 from app.store.usage import UsageStore
 from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
@@ -122,6 +125,9 @@ class Transaction:
         self.organizations = OrganizationStore(session)
         self.operators = OperatorStore(session)
         self.credentials = CredentialStore(session)
+        self.secrets = SecretStore(session)
+        self.networks = NetworkLists(session)
+        self.standing = StandingStore(session)
         self.catalogue = CatalogueStore(session)
         self.rotations = RotationStore(session)
         self.expiries = ExpiryStore(session)

@@ -412,7 +412,7 @@ def test_a_line_of_a_change_never_holds_a_secret_or_its_digest(workshop, credent
     new = [credentials.regenerate(caller, client_id(made)), credentials.rotate(caller, client_id(made), 60)]
     text = "".join(workshop.services.audit_trail.export())
     with workshop.services.store.reading() as tx:
-        history = tx.credentials.secret_histories([made.view.credential])[client_id(made)]
+        history = tx.secrets.histories([made.view.credential])[client_id(made)]
     for hidden in [one.secret.reveal()[4:] for one in [made, *new]] + [secret.digest.hex() for secret, _ in history]:
         assert hidden not in text
 

@@ -206,7 +206,7 @@ def test_a_secret_is_found_while_and_after_the_pepper_is_replaced(workshop):
     other = workshop.beside(pepper=new, pepper_previous=workshop.settings.pepper)
     other.issue(used)
     with other.services.store.reading() as tx:
-        found = tx.credentials.holders([fingerprint(used.secret.reveal(), Pepper.of(new))])
+        found = tx.secrets.holders([fingerprint(used.secret.reveal(), Pepper.of(new))])
     assert [holder.client_id for holder in found] == [used.view.credential.client_id]
     assert report(other, unused.secret)
     assert report(other, used.secret)

@@ -104,9 +104,9 @@ class CredentialStoreConformance:
         remember(store, *numbered(3, ours, restrictions=shared))
         remember(store, made_up.credential(organization_id=ours, restrictions=made_up.terms(allowed_ips=short)))
         with store.reading() as tx:
-            assert tx.credentials.networks(long.digest()) == long
-            assert tx.credentials.networks(short.digest()) is None
-            assert tx.credentials.networks("0" * 64) is None
+            assert tx.networks.get(long.digest()) == long
+            assert tx.networks.get(short.digest()) is None
+            assert tx.networks.get("0" * 64) is None
 
     def test_a_long_list_stays_for_the_tokens_that_name_it(self, store, ours, credential):
         long = many_ranges(65)
@@ -115,7 +115,7 @@ class CredentialStoreConformance:
         with store.writing() as tx:
             tx.credentials.save(replace(wide, restrictions=made_up.terms(), version=2), was=wide)
         with store.reading() as tx:
-            assert tx.credentials.networks(long.digest()) == long
+            assert tx.networks.get(long.digest()) == long
 
     def test_secrets_that_ended_are_history_and_no_longer_part_of_the_credential(self, store, ours, credential):
         remember(store, credential)
@@ -124,7 +124,7 @@ class CredentialStoreConformance:
             tx.credentials.save(after, was=credential)
         assert [secret.id for secret in recall(store, ours).secrets] == ["secret_second"]
         with store.reading() as tx:
-            history = tx.credentials.secret_histories([after])[after.client_id]
+            history = tx.secrets.histories([after])[after.client_id]
         assert [(secret.id, secret.state) for secret, _ in history] == [
             ("secret_second", SecretState.CURRENT),
             ("secret_first", SecretState.ENDED),
@@ -187,8 +187,8 @@ class CredentialStoreConformance:
             tx.credentials.save(loser, was=credential)
         with store.reading() as tx:
             assert tx.feed.last_seq() == 0
-            assert tx.credentials.networks(long.digest()) is None
-            assert len(tx.credentials.secret_histories([credential])[credential.client_id]) == 1
+            assert tx.networks.get(long.digest()) is None
+            assert len(tx.secrets.histories([credential])[credential.client_id]) == 1
 
     # --- its own organization only ---
 
