@@ -9,7 +9,7 @@ from typing import Any
 
 from app.console.editing import MOST_NAMED, listed, meanwhile, refuse_other_name, version_of
 from app.console.forms import Form
-from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.console.scope_rows import Row, ScopeRows
 from app.inputs.bodies import ApiChange, ApiCreation
 from app.inputs.catalogue import changed, scopes_of
@@ -32,32 +32,22 @@ class ApiPages:
     def pages(self) -> Pages:
         return (
             Page(name="apis", path="/apis", handler=self.list, wants=_READ),
-            Page(name="new_api", path="/apis/new", handler=self.new, wants=_WRITE),
-            Page(
-                name="create_api",
-                method="POST",
-                path="/apis/new",
-                handler=self.create,
-                again=self.new_again,
-                wants=_WRITE,
-            ),
+            *form_pages("create_api", "/apis/new", show=self.new, do=self.create, again=self.new_again, wants=_WRITE),
             Page(name="api", path=_ONE, handler=self.one, wants=_READ),
-            Page(name="edit_api", path=f"{_ONE}/edit", handler=self.edit, fresh=True, wants=_WRITE),
-            Page(
-                name="change_api",
-                method="POST",
-                path=f"{_ONE}/edit",
-                handler=self.change,
+            *form_pages(
+                "change_api",
+                f"{_ONE}/edit",
+                show=self.edit,
+                do=self.change,
                 again=self.edit_again,
                 fresh=True,
                 wants=_WRITE,
             ),
-            Page(name="delete_api_asked", path=f"{_ONE}/delete", handler=self.delete_asked, fresh=True, wants=_WRITE),
-            Page(
-                name="delete_api",
-                method="POST",
-                path=f"{_ONE}/delete",
-                handler=self.delete,
+            *form_pages(
+                "delete_api",
+                f"{_ONE}/delete",
+                show=self.delete_asked,
+                do=self.delete,
                 again=self.delete_again,
                 fresh=True,
                 wants=_WRITE,

@@ -13,12 +13,11 @@ from app.console.changing import PATH, afterwards
 from app.console.credentials import WRITE
 from app.console.editing import refuse_other_name, version_of
 from app.console.forms import Form
-from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.bodies import Revocation
 from app.inputs.checking import check
 from app.services.audit import Caller
 from app.services.credentials import Credentials, CredentialView
-from tokenserver.errors import TokenServerError
 
 Change = Callable[[Credentials, Caller, str, Form], CredentialView | None]
 """What is done; None where nothing is left to look at."""
@@ -127,9 +126,6 @@ class EndingPages:
         }
         return Shown(f"credentials/{deed.name}.html", values)
 
-    def ask_again(self, deed: Deed, visit: Visit, _: TokenServerError) -> Reply:
-        return self.ask(deed, visit)
-
     def do(self, deed: Deed, visit: Visit) -> Reply:
         if deed.by_name:
             refuse_other_name(visit.form, self._credentials.get(visit.caller, visit.id).credential.name)
@@ -137,16 +133,5 @@ class EndingPages:
         return Sent("/credentials", deed.notice) if view is None else afterwards(view, deed.notice)
 
     def _of(self, deed: Deed) -> Pages:
-        path = f"{PATH}{deed.path}"
-        return (
-            Page(name=f"{deed.name}_asked", path=path, handler=partial(self.ask, deed), fresh=True, wants=WRITE),
-            Page(
-                name=deed.name,
-                method="POST",
-                path=path,
-                handler=partial(self.do, deed),
-                again=partial(self.ask_again, deed),
-                fresh=True,
-                wants=WRITE,
-            ),
-        )
+        ask, do = partial(self.ask, deed), partial(self.do, deed)
+        return form_pages(deed.name, PATH + deed.path, show=ask, do=do, fresh=True, wants=WRITE)

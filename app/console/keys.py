@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from app.console.editing import refuse_other_name
-from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.services.admission import Wanted
 from app.services.keys import JWKS_MAX_AGE, KeyView, SigningKeys
-from tokenserver.errors import NotFound, TokenServerError
+from tokenserver.errors import NotFound
 
 _READ, _WRITE = Wanted("signing-keys:read"), Wanted("signing-keys:write")
 TYPED = 8
@@ -20,23 +20,9 @@ class KeyPages:
     def pages(self) -> Pages:
         return (
             Page(name="keys", path="/keys", handler=self.list, wants=_READ),
-            Page(name="rotate_key_asked", path="/keys/rotate", handler=self.rotate_asked, fresh=True, wants=_WRITE),
-            Page(name="rotate_key", method="POST", path="/keys/rotate", handler=self.rotate, fresh=True, wants=_WRITE),
-            Page(
-                name="revoke_key_asked",
-                path="/keys/<kid>/revoke",
-                handler=self.revoke_asked,
-                fresh=True,
-                wants=_WRITE,
-            ),
-            Page(
-                name="revoke_key",
-                method="POST",
-                path="/keys/<kid>/revoke",
-                handler=self.revoke,
-                again=self.revoke_again,
-                fresh=True,
-                wants=_WRITE,
+            *form_pages("rotate_key", "/keys/rotate", show=self.rotate_asked, do=self.rotate, fresh=True, wants=_WRITE),
+            *form_pages(
+                "revoke_key", "/keys/<kid>/revoke", show=self.revoke_asked, do=self.revoke, fresh=True, wants=_WRITE
             ),
         )
 
@@ -52,9 +38,6 @@ class KeyPages:
 
     def revoke_asked(self, visit: Visit) -> Reply:
         return Shown("keys/revoke.html", {"view": self._view(visit), "typed": TYPED})
-
-    def revoke_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return self.revoke_asked(visit)
 
     def revoke(self, visit: Visit) -> Reply:
         kid = self._view(visit).key.kid

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from app.console.allowed_ips_read import read_ranges
 from app.console.credentials import WRITE
 from app.console.forms import Form
-from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.console.page import Page, Pages, Reply, Shown, Visit, form_pages
 from app.console.revealing import reveal
 from app.console.terms import Body, all_of, body_of, offered_apis, offered_roles
 from app.inputs.bodies import CredentialCreation
@@ -38,12 +38,11 @@ class NewCredentialPages:
 
     def pages(self) -> Pages:
         return (
-            Page(name="new_credential", path=_PATH, handler=self.new, fresh=True, wants=WRITE),
-            Page(
-                name="create_credential",
-                method="POST",
-                path=_PATH,
-                handler=self.create,
+            *form_pages(
+                "create_credential",
+                _PATH,
+                show=self.new,
+                do=self.create,
                 again=self.new_again,
                 fresh=True,
                 wants=WRITE,

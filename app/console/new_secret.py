@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from app.console.applied import AppliedPages
@@ -13,7 +14,7 @@ from app.console.changing import PATH
 from app.console.credentials import WRITE
 from app.console.editing import refuse_other_name, version_of
 from app.console.forms import Form
-from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.console.page import Page, Pages, Reply, Shown, Visit, form_pages
 from app.console.revealing import reveal
 from app.inputs.bodies import Rotation
 from app.inputs.checking import check
@@ -21,7 +22,7 @@ from app.services.credentials import Credentials, NewSecret
 from app.settings import Settings
 from tokenserver.clock import DAY, HOUR
 from tokenserver.domain.credential import SecretState
-from tokenserver.errors import Fault, InvalidInput, TokenServerError
+from tokenserver.errors import Fault, InvalidInput
 
 UNITS = {"hours": HOUR, "days": DAY}
 
@@ -33,30 +34,11 @@ class NewSecretPages:
         self._settings = settings
 
     def pages(self) -> Pages:
-        choosing = (
-            Page(name=f"{name}_asked", path=f"{PATH}/{name}", handler=self.choose, fresh=True, wants=WRITE)
-            for name in ("new-secret", "regenerate", "rotate")
-        )
+        form = partial(form_pages, show=self.choose, fresh=True, wants=WRITE)
         return (
-            *choosing,
-            Page(
-                name="regenerate",
-                method="POST",
-                path=f"{PATH}/regenerate",
-                handler=self.regenerate,
-                again=self.choose_again,
-                fresh=True,
-                wants=WRITE,
-            ),
-            Page(
-                name="rotate",
-                method="POST",
-                path=f"{PATH}/rotate",
-                handler=self.rotate,
-                again=self.choose_again,
-                fresh=True,
-                wants=WRITE,
-            ),
+            Page(name="new_secret", path=f"{PATH}/new-secret", handler=self.choose, fresh=True, wants=WRITE),
+            *form("regenerate", f"{PATH}/regenerate", do=self.regenerate),
+            *form("rotate", f"{PATH}/rotate", do=self.rotate),
         )
 
     def choose(self, visit: Visit) -> Reply:
@@ -68,9 +50,6 @@ class NewSecretPages:
             "unit": visit.form.text("unit") or "hours",
         }
         return Shown("credentials/new_secret.html", values)
-
-    def choose_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return self.choose(visit)
 
     def regenerate(self, visit: Visit) -> Reply:
         refuse_other_name(visit.form, self._credentials.get(visit.caller, visit.id).credential.name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.console.editing import MOST_CHOICES, MOST_NAMED, listed, meanwhile, refuse_other_name, version_of
 from app.console.operator_forms import OPEN, body_of, typed_in, typed_of
-from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.bodies import OperatorChange, OperatorCreation
 from app.inputs.checking import check
 from app.inputs.operators import changing, membership_of
@@ -33,56 +33,14 @@ class OperatorPages:
         self._catalogue = catalogue
 
     def pages(self) -> Pages:
+        form = partial(form_pages, fresh=True, wants=_WRITE)
         return (
             Page(name="operators", path="/operators", handler=self.list, wants=_READ),
-            Page(name="new_operator", path="/operators/new", handler=self.new, fresh=True, wants=_WRITE),
-            Page(
-                name="add_operator",
-                method="POST",
-                path="/operators/new",
-                handler=self.add,
-                again=self.new_again,
-                fresh=True,
-                wants=_WRITE,
-            ),
+            *form("add_operator", "/operators/new", show=self.new, do=self.add, again=self.new_again),
             Page(name="operator", path=_ONE, handler=self.one, wants=_READ),
-            Page(name="edit_operator", path=f"{_ONE}/edit", handler=self.edit, fresh=True, wants=_WRITE),
-            Page(
-                name="change_operator",
-                method="POST",
-                path=f"{_ONE}/edit",
-                handler=self.change,
-                again=self.edit_again,
-                fresh=True,
-                wants=_WRITE,
-            ),
-            *self._endings(),
-        )
-
-    def _endings(self) -> Pages:
-        return (
-            Page(name="new_link_asked", path=f"{_ONE}/link", handler=self.link_asked, fresh=True, wants=_WRITE),
-            Page(
-                name="new_link",
-                method="POST",
-                path=f"{_ONE}/link",
-                handler=self.link,
-                again=self.link_again,
-                fresh=True,
-                wants=_WRITE,
-            ),
-            Page(
-                name="remove_operator_asked", path=f"{_ONE}/remove", handler=self.remove_asked, fresh=True, wants=_WRITE
-            ),
-            Page(
-                name="remove_operator",
-                method="POST",
-                path=f"{_ONE}/remove",
-                handler=self.remove,
-                again=self.remove_again,
-                fresh=True,
-                wants=_WRITE,
-            ),
+            *form("change_operator", f"{_ONE}/edit", show=self.edit, do=self.change, again=self.edit_again),
+            *form("new_link", f"{_ONE}/link", show=self.link_asked, do=self.link),
+            *form("remove_operator", f"{_ONE}/remove", show=self.remove_asked, do=self.remove),
         )
 
     def list(self, visit: Visit) -> Reply:
@@ -161,9 +119,6 @@ class OperatorPages:
         facts = self._operators.sign_ins(visit.caller, [member])[visit.id]
         return Shown("operators/new_link.html", {"operator": member[0], "facts": facts})
 
-    def link_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return self.link_asked(visit)
-
     def link(self, visit: Visit) -> Reply:
         operator, _ = self._operators.get(visit.caller, visit.id)
         return self._linked(operator, self._invitations.invite(visit.caller, visit.id))
@@ -179,9 +134,6 @@ class OperatorPages:
         owned = self._operators.owned(visit.caller, visit.id)
         about = {"operator": member[0], "version": member[1].version}
         return Shown("operators/remove.html", {**about, "owned": owned[:MOST_NAMED], "count": len(owned)})
-
-    def remove_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return self.remove_asked(visit)
 
     def remove(self, visit: Visit) -> Reply:
         operator, _ = self._operators.get(visit.caller, visit.id)

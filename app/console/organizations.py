@@ -9,7 +9,7 @@ from typing import Any
 
 from app.console.editing import listed, meanwhile, refuse_other_name, version_of
 from app.console.forms import Form
-from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.bodies import OrganizationChange, OrganizationCreation
 from app.inputs.checking import check
 from app.inputs.organizations import changing, policy_of
@@ -45,12 +45,11 @@ class OrganizationPages:
     def pages(self) -> Pages:
         return (
             Page(name="organizations", path="/organizations", handler=self.list, wants=_READ),
-            Page(name="new_organization", path="/organizations/new", handler=self.new, wants=_WRITE_ALL),
-            Page(
-                name="create_organization",
-                method="POST",
-                path="/organizations/new",
-                handler=self.create,
+            *form_pages(
+                "create_organization",
+                "/organizations/new",
+                show=self.new,
+                do=self.create,
                 again=self.new_again,
                 wants=_WRITE_ALL,
             ),
@@ -114,26 +113,12 @@ class OrganizationPages:
     # --- all of it at once ---
 
     def _deed(self, deed: Deed, do: Callable[..., Organization]) -> Pages:
-        path = _ONE + deed.path
-        return (
-            Page(name=f"{deed.name}_asked", path=path, handler=partial(self.ask, deed), fresh=True, wants=deed.wants),
-            Page(
-                name=deed.name,
-                method="POST",
-                path=path,
-                handler=partial(self.do, deed, do),
-                again=partial(self.ask_again, deed),
-                fresh=True,
-                wants=deed.wants,
-            ),
-        )
+        ask, act = partial(self.ask, deed), partial(self.do, deed, do)
+        return form_pages(deed.name, _ONE + deed.path, show=ask, do=act, fresh=True, wants=deed.wants)
 
     def ask(self, deed: Deed, visit: Visit) -> Reply:
         found = self._organizations.get(visit.caller, visit.id)
         return Shown(f"organizations/{deed.name}.html", {"organization": found})
-
-    def ask_again(self, deed: Deed, visit: Visit, _: TokenServerError) -> Reply:
-        return self.ask(deed, visit)
 
     def do(self, deed: Deed, do: Callable[..., Organization], visit: Visit) -> Reply:
         found = self._organizations.get(visit.caller, visit.id)

@@ -136,3 +136,28 @@ class Page:
 
 
 Pages = Sequence[Page]
+
+
+def form_pages(
+    name: str,
+    path: str,
+    *,
+    show: Handler,
+    do: Handler,
+    wants: Wanted,
+    again: Again | None = None,
+    fresh: bool = False,
+) -> Pages:
+    """A form and what is done when it is sent; refused, it is shown `again`, without that as it was at first."""
+    return (
+        Page(name=f"{name}_form", path=path, handler=show, fresh=fresh, wants=wants),
+        Page(
+            name=name,
+            method="POST",
+            path=path,
+            handler=do,
+            again=again or (lambda visit, _: show(visit)),
+            fresh=fresh,
+            wants=wants,
+        ),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from app.console.editing import MOST_NAMED, listed, meanwhile, version_of
-from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.bodies import ProjectChange, ProjectCreation
 from app.inputs.checking import check
 from app.services.admission import Wanted
@@ -23,30 +23,15 @@ class ProjectPages:
     def pages(self) -> Pages:
         return (
             Page(name="projects", path="/projects", handler=self.list, wants=_READ),
-            Page(name="new_project", path="/projects/new", handler=self.new, wants=_WRITE),
-            Page(
-                name="create_project",
-                method="POST",
-                path="/projects/new",
-                handler=self.create,
-                again=self.new_again,
-                wants=_WRITE,
+            *form_pages(
+                "create_project", "/projects/new", show=self.new, do=self.create, again=self.new_again, wants=_WRITE
             ),
             Page(name="project", path=_ONE, handler=self.one, wants=_READ),
             Page(
                 name="change_project", method="POST", path=_ONE, handler=self.change, again=self.one_again, wants=_WRITE
             ),
-            Page(
-                name="delete_project_asked", path=f"{_ONE}/delete", handler=self.delete_asked, fresh=True, wants=_WRITE
-            ),
-            Page(
-                name="delete_project",
-                method="POST",
-                path=f"{_ONE}/delete",
-                handler=self.delete,
-                again=self.delete_again,
-                fresh=True,
-                wants=_WRITE,
+            *form_pages(
+                "delete_project", f"{_ONE}/delete", show=self.delete_asked, do=self.delete, fresh=True, wants=_WRITE
             ),
         )
 
@@ -90,9 +75,6 @@ class ProjectPages:
         inside = self._organizations.credentials_in(visit.caller, project.id)
         values = {"project": project, "client_ids": inside[:MOST_NAMED], "count": len(inside)}
         return Shown("projects/delete.html", values)
-
-    def delete_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return self.delete_asked(visit)
 
     def delete(self, visit: Visit) -> Reply:
         self._organizations.delete_project(visit.caller, visit.id, version_of(visit.form))

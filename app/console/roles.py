@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from app.console.editing import MOST_CHOICES, MOST_NAMED, listed, meanwhile, refuse_other_name, version_of
-from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.bodies import RoleChange, RoleCreation
 from app.inputs.checking import check
 from app.services.admission import Wanted
@@ -25,23 +25,14 @@ class RolePages:
     def pages(self) -> Pages:
         return (
             Page(name="roles", path="/roles", handler=self.list, wants=_READ),
-            Page(name="new_role", path="/roles/new", handler=self.new, wants=_WRITE),
-            Page(
-                name="create_role",
-                method="POST",
-                path="/roles/new",
-                handler=self.create,
-                again=self.new_again,
-                wants=_WRITE,
-            ),
+            *form_pages("create_role", "/roles/new", show=self.new, do=self.create, again=self.new_again, wants=_WRITE),
             Page(name="role", path=_ONE, handler=self.one, wants=_READ),
             Page(name="change_role", method="POST", path=_ONE, handler=self.change, again=self.one_again, wants=_WRITE),
-            Page(name="delete_role_asked", path=f"{_ONE}/delete", handler=self.delete_asked, fresh=True, wants=_WRITE),
-            Page(
-                name="delete_role",
-                method="POST",
-                path=f"{_ONE}/delete",
-                handler=self.delete,
+            *form_pages(
+                "delete_role",
+                f"{_ONE}/delete",
+                show=self.delete_asked,
+                do=self.delete,
                 again=self.delete_again,
                 fresh=True,
                 wants=_WRITE,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from app.console.editing import listed, meanwhile, version_of
-from app.console.page import Handler, Page, Pages, Reply, Sent, Shown, Visit
+from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.checking import check
 from app.inputs.webhooks import WebhookChange, WebhookCreation, changed
 from app.services.admission import Wanted
@@ -24,31 +24,21 @@ class WebhookPages:
         self._webhooks = webhooks
 
     def pages(self) -> Pages:
+        form = partial(form_pages, fresh=True, wants=_WRITE)
         return (
             Page(name="webhooks", path="/webhooks", handler=self.list, wants=_READ),
-            Page(name="new_webhook", path="/webhooks/new", handler=self.new, fresh=True, wants=_WRITE),
-            Page(
-                name="create_webhook",
-                method="POST",
-                path="/webhooks/new",
-                handler=self.create,
-                again=self.new_again,
-                fresh=True,
-                wants=_WRITE,
-            ),
+            *form("create_webhook", "/webhooks/new", show=self.new, do=self.create, again=self.new_again),
             Page(name="webhook", path=_ONE, handler=self.one, wants=_READ),
-            Page(name="edit_webhook", path=f"{_ONE}/edit", handler=self.edit, fresh=True, wants=_WRITE),
-            Page(
-                name="change_webhook",
-                method="POST",
-                path=f"{_ONE}/edit",
-                handler=self.change,
-                again=self.edit_again,
-                fresh=True,
-                wants=_WRITE,
+            *form("change_webhook", f"{_ONE}/edit", show=self.edit, do=self.change, again=self.edit_again),
+            *form("disable_webhook", f"{_ONE}/disable", show=partial(self.ask, "disable"), do=self.disable),
+            *form(
+                "rotate_secret_webhook",
+                f"{_ONE}/rotate-secret",
+                show=partial(self.ask, "rotate-secret"),
+                do=self.rotate_secret,
             ),
+            *form("delete_webhook", f"{_ONE}/delete", show=partial(self.ask, "delete"), do=self.delete),
             *self._doings(),
-            *self._endings(),
         )
 
     def _doings(self) -> Pages:
@@ -58,30 +48,6 @@ class WebhookPages:
             post(name="enable_webhook", path=f"{_ONE}/enable", handler=self.enable),
             post(name="test_webhook", path=f"{_ONE}/test", handler=self.test),
             post(name="redeliver", path=f"{_ONE}/deliveries/<delivery_id>", handler=self.redeliver),
-        )
-
-    def _endings(self) -> Pages:
-        """Each asks once more on a page of its own."""
-        deeds: dict[str, Handler] = {
-            "disable": self.disable,
-            "rotate-secret": self.rotate_secret,
-            "delete": self.delete,
-        }
-        return tuple(page for deed, handler in deeds.items() for page in self._ending(deed, handler))
-
-    def _ending(self, deed: str, handler: Handler) -> Pages:
-        path, name = f"{_ONE}/{deed}", f"{deed.replace('-', '_')}_webhook"
-        return (
-            Page(name=f"{name}_asked", path=path, handler=partial(self.ask, deed), fresh=True, wants=_WRITE),
-            Page(
-                name=name,
-                method="POST",
-                path=path,
-                handler=handler,
-                again=partial(self.ask_again, deed),
-                fresh=True,
-                wants=_WRITE,
-            ),
         )
 
     def list(self, visit: Visit) -> Reply:
@@ -146,9 +112,6 @@ class WebhookPages:
     def ask(self, deed: str, visit: Visit) -> Reply:
         webhook = self._webhooks.get(visit.caller, visit.id)
         return Shown(f"webhooks/{deed}.html", {"webhook": webhook, "both_for": TWO_SIGNATURES_FOR})
-
-    def ask_again(self, deed: str, visit: Visit, _: TokenServerError) -> Reply:
-        return self.ask(deed, visit)
 
     def disable(self, visit: Visit) -> Reply:
         self._webhooks.update(visit.caller, visit.id, None, lambda webhook: webhook, enabled=False)
