@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from tokenserver.domain.allowed_ips import AllowedIPs, InvalidAllowedIPs
 
-MOST_SHOWN = 100
-"""Ranges and faults; the others are counted."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
