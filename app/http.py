@@ -1,7 +1,7 @@
 """How do values become HTTP? The one place where failures get a status, and every answer its headers.
 
-Used by the token door (plain WSGI) and by Flask alike, so that they cannot disagree. Nothing a caller sent is ever in
-an answer; what we know about an unexpected failure stays in the log, under the request's ID.
+Used by the doors in front of Flask and by those of Flask alike, so that they cannot disagree. Nothing a caller sent is
+ever in an answer; what we know about an unexpected failure stays in the log, under the request's ID.
 """
 
 from __future__ import annotations

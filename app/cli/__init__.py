@@ -1,8 +1,9 @@
-"""The shell knocks: `python -m app serve | migrate | bootstrap | operators … | keys … | audit … | jobs … | config …`.
+"""The shell knocks: `python -m app` and the name of a command.
 
+`serve`, `migrate`, `bootstrap`, `accept-restore`, and the groups `operators`, `keys`, `audit`, `jobs` and `config`.
 Every command is a use case of the services and works beside a running server. A secret is printed once, on standard
-output, by the command that made it. Failures are one line on standard error and exit code 1; faulty settings exit
-with 2.
+output, by the command that made it. Failures are one line on standard error and exit code 1; faulty settings exit with
+2.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which part of a list is meant? Limits, cursors, and the address of the next page.
 
-A cursor is the place of the last item that was seen (moment and ID), so that what is added or deleted meanwhile neither
-repeats nor hides an item. It is opaque to callers; one that was made up shows them nothing that is not theirs, since
-every list is of the caller's organization.
+A cursor is the place of the last item that was seen (moment or name, and ID), so that what is added or deleted
+meanwhile neither repeats nor hides an item. It is opaque to callers; one that was made up shows them nothing that is
+not theirs, since every list is of the caller's organization.
 """
 
 from __future__ import annotations

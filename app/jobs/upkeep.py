@@ -1,4 +1,4 @@
-"""What else does the clock do? Upkeep that nobody waits for: the audit log's checkpoints, and what may be forgotten."""
+"""What else does the clock do that nobody waits for? The audit log is kept and verified; what is over is forgotten."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Machines knock: the token endpoint, its metadata and keys, and the generation feed."""
+"""Machines knock: for tokens and about them, for keys and the feed, for a gateway, or with a secret that was found."""

@@ -1,4 +1,4 @@
-"""`POST /oauth/token` (RFC 6749 §4.4): the only file that knows Authlib.
+"""`POST /oauth/token` (RFC 6749 §4.4): the only door that knows Authlib.
 
 The door stands in front of Flask, because a Flask view costs as much as everything else on this path together. The use
 case (`services.issuing`) authenticates, decides, signs and writes the audit line in one transaction; what it answers

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
 from app.store import Store
-from app.store.standing import Standing
+from app.store.census import Census
 from tokenserver.clock import DAY, Clock
 from tokenserver.domain.catalogue import Api
 from tokenserver.domain.credential import Credential, Status
@@ -25,7 +25,7 @@ class Overview:
     """`instances`: the resource servers that have reported lately, by API."""
 
     now: float
-    standing: Standing
+    standing: Census
     unused: Sequence[Credential]
     instances: Sequence[tuple[Api, Sequence[Instance]]]
     last_seq: int
@@ -44,7 +44,7 @@ class Overviews:
         selection = Selection(statuses=_LIVE, unused_since=since, order=Order.OLDEST)
         selection = replace(selection, owner_id=owner_id)
         with self._store.reading() as tx:
-            standing = tx.standing.of(caller.organization_id, owner_id, now)
+            standing = tx.census.of(caller.organization_id, owner_id, now)
             unused = tx.credentials.page(caller.organization_id, selection, None, _SHOWN, now)
             apis = [] if caller.only_own else tx.catalogue.list_apis(caller.organization_id, None, 200)
             instances = [

@@ -1,8 +1,9 @@
-"""Does the caller of a change still stand, at the moment of the change?
+"""Does a token still stand, by the rows? And the caller of a change, at the moment of the change?
 
 Admission looks at the token before the body of a request is read, and a body may take its time. So each change asks
 again inside its own transaction: whoever was ended meanwhile changes nothing, and cannot outlive its end by a slow
-request.
+request. Who is signed in is asked for in the same way; and what was done before, under the same `Idempotency-Key`, is
+not done again.
 """
 
 from __future__ import annotations

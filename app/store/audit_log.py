@@ -1,9 +1,9 @@
 """How is an audit line written, in the transaction of what it records?
 
-Lines of changes form one chain, `changes`; its head is a row that is locked while a change commits. (Changes queue for
-the feed's number anyway, so that this costs no concurrency.) Each process that issues tokens writes a chain of its own,
-in `issuing.py`, and waits for nobody. Only lines of `token:…` are in such chains: who searches for anything else need
-not look there (see `audit_search`).
+Lines of changes form one chain, `changes`; its head is a row that a change holds from its turn to its end (see
+`database`), since changes queue anyway. Each process that issues tokens writes a chain of its own, in `issuing.py`, and
+waits for nobody. Only lines of `token:…` are in such chains: who searches for anything else need not look there (see
+`audit_search`).
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ from app.store.audit_log import CHANGES, AuditLog
 from app.store.audit_record import AuditRecord
 from app.store.audit_search import AuditSearch
 from app.store.catalogue import CatalogueStore
+from app.store.census import CensusStore
 from app.store.credentials import CredentialStore
 from app.store.deliveries import DeliveryStore
 from app.store.expiries import ExpiryStore
@@ -54,7 +55,6 @@ from app.store.secrets import SecretStore
 from app.store.sessions import SessionStore
 from app.store.sign_in import SignInStore
 from app.store.signing_keys import SigningKeyStore
-from app.store.standing import StandingStore
 from app.store.usage import UsageStore
 from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
@@ -127,7 +127,7 @@ class Transaction:
         self.credentials = CredentialStore(session)
         self.secrets = SecretStore(session)
         self.networks = NetworkLists(session)
-        self.standing = StandingStore(session)
+        self.census = CensusStore(session)
         self.catalogue = CatalogueStore(session)
         self.rotations = RotationStore(session)
         self.expiries = ExpiryStore(session)

@@ -18,7 +18,7 @@ _SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Census:
     """How the credentials of an organization stand. `widest`: from anywhere, never expiring, everything of an API: two
     of these at least. `rotating`: next by schedule; `claimable`: whose new secret waits, or was claimed and not used.
     """
@@ -30,11 +30,11 @@ class Standing:
     claimable: list[Credential]
 
 
-class StandingStore:
+class CensusStore:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def of(self, organization_id: str, owner_id: str | None, now: float) -> Standing:
+    def of(self, organization_id: str, owner_id: str | None, now: float) -> Census:
         """How many there are of each status, and which of those that live reach farthest; of one owner only, or all."""
         row = CredentialRow
         mine = [row.organization_id == organization_id, row.deleted_at.is_(None)]
@@ -58,4 +58,4 @@ class StandingStore:
             credentials_of(self._session, list(self._session.scalars(one.limit(_SHOWN))))
             for one in (query, soon, rotating, open_ones)
         )
-        return Standing({status: int(count or 0) for status, count in zip(Status, counts, strict=True)}, *some)
+        return Census({status: int(count or 0) for status, count in zip(Status, counts, strict=True)}, *some)
