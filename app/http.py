@@ -16,6 +16,7 @@ from typing import Any
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
+from app.routing import Route
 from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.errors import (
     InvalidInput,
@@ -168,6 +169,7 @@ def install(app: Flask) -> None:
     """
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
+    app.url_rule_class = Route
     answers: Answers = app.extensions.setdefault(_ANSWERS, {})
     app.register_error_handler(Exception, partial(_failed, answers))
     app.after_request(_finished)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from flask import url_for
 
 from tests.support.server import serving
 
@@ -121,3 +122,8 @@ def test_a_failure_of_a_public_path_is_told_in_its_own_form(served, monkeypatch)
     assert (oauth.status_code, oauth.get_json()["error"]) == (500, "server_error")
     assert (plain.status_code, plain.get_json()["code"]) == (500, "server_error")
     assert "words" not in oauth.text + plain.text
+
+
+def test_an_address_can_be_built_from_its_path_although_nothing_of_ours_does(served):
+    with served.app.test_request_context():
+        assert url_for("console.static", name="a b", more="c") == "/console/static/a%20b?more=c"
