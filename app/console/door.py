@@ -27,7 +27,7 @@ from werkzeug.http import dump_cookie
 from app.console import words
 from app.console.forms import CSRF, ONCE, Form, faults_by_field
 from app.console.page import AskingAgain, Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
-from app.console.rendering import Rendering, assets
+from app.console.rendering import assets, rendering
 from app.http import LARGEST_BODY, REALM, address_of, answer_failures, failure_headers, named, request_id_of
 from app.services.admission import Wanted
 from app.services.audit import Caller
@@ -95,7 +95,7 @@ class Console:
         self._origin = f"{issuer.scheme}://{issuer.netloc}"
         self._is_https = issuer.scheme == "https"
         self._base = issuer.path.rstrip("/")
-        self._rendering = Rendering(self._base)
+        self._rendering = rendering(self._base)
         self._provider = settings.sso_name if settings.sso_issuer else None
 
     def mount(self, app: Flask) -> None:

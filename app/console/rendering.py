@@ -32,6 +32,12 @@ KINDS = {
 }
 
 
+@cache
+def rendering(base: str) -> Rendering:
+    """Made once in a process: a template is compiled when it is first shown, and takes longer than its page."""
+    return Rendering(base)
+
+
 class Rendering:
     """`base` is the path under which this server is known, without a slash at its end."""
 

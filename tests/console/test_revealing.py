@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.console.rendering import Rendering
+from app.console.rendering import rendering
 from app.console.revealing import as_env, as_json, reveal
 from app.services.audit import Caller
 from tokenserver.clock import DAY
@@ -29,7 +29,7 @@ def client_id(server):
 
 def text_of(server, made):
     shown = reveal(made, server.settings)
-    page = Rendering("").page(shown.template, **BARE, **shown.values)
+    page = rendering("").page(shown.template, **BARE, **shown.values)
     assert made.secret.reveal() in page
     assert "<b>nightly" not in page
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
