@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.server import Installed, Server, install, serving
+from tests.support.statements import share_compiled_statements
 
 pytest_plugins = ["tests.support.postgres"]
+share_compiled_statements()
 
 
 @pytest.fixture(scope="session")
