@@ -6,20 +6,17 @@ Whether the navigation and the buttons show only what the viewer may do is asked
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from functools import partial
 
 import pytest
 
-from app.console.page import Page
 from tests.support.console import Browser, browser, hidden_fields, signed_in
+from tests.support.console_table import PART, Change, may, pages, path_of
 from tests.support.server import Server, serving
-from tokenserver.domain.operators import PERMISSIONS, OperatorRole
+from tokenserver.domain.operators import OperatorRole
 
 ROLES = [role.value for role in OperatorRole]
-_PART = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
 
 
 @pytest.fixture(scope="module")
@@ -67,42 +64,6 @@ def viewer(request, stocked, ids) -> tuple[str, Browser]:
     if role == OperatorRole.PLATFORM_ADMIN.value:
         return role, signed_in(stocked)
     return role, signed_in(stocked, f"{role}@example.com", role)
-
-
-def pages(server: Server) -> list[Page]:
-    """The console's table, from where Flask finds it."""
-    views = server.app.view_functions
-    found = [view.args[0] for name, view in views.items() if name.startswith("console.") and isinstance(view, partial)]
-    assert len(found) > 50
-    return found
-
-
-def path_of(page: Page, ids: Mapping[str, str]) -> str:
-    return _PART.sub(lambda part: ids.get(part[1], "nothing_0000000000"), page.path)
-
-
-def may(role: str, page: Page) -> bool:
-    held = PERMISSIONS[OperatorRole(role)]
-    return page.wants is None or page.wants.scope in held or (page.wants.own is not None and page.wants.own in held)
-
-
-class Change:
-    """Whether anybody has written to the database since it was last asked."""
-
-    def __init__(self, server: Server) -> None:
-        self._database = sqlite3.connect(server.settings.home / "tokenserver.db")
-        self._seen = self._version()
-
-    def happened(self) -> bool:
-        before, self._seen = self._seen, self._version()
-        return before != self._seen
-
-    def close(self) -> None:
-        self._database.close()
-
-    def _version(self) -> int:
-        (version,) = self._database.execute("PRAGMA data_version").fetchone()
-        return int(version)
 
 
 def test_every_page_that_is_not_open_to_everybody_asks_strangers_to_sign_in(stocked, ids):
@@ -168,7 +129,7 @@ def test_the_navigation_shows_what_the_viewer_may_see_and_nothing_else(stocked, 
 def test_no_button_leads_to_what_the_viewer_may_not_do(stocked, ids, viewer):
     """Of every link and form on every page that is shown: where it leads, the viewer may go."""
     role, visitor = viewer
-    table = [(re.compile(_PART.sub("[^/]+", page.path) + r"\Z"), page) for page in pages(stocked)]
+    table = [(re.compile(PART.sub("[^/]+", page.path) + r"\Z"), page) for page in pages(stocked)]
     for page in pages(stocked):
         if page.method != "GET" or page.open or not may(role, page):
             continue
