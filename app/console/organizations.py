@@ -60,6 +60,7 @@ class OrganizationPages:
                 path=_ONE,
                 handler=self.change,
                 again=self.one_again,
+                fresh=True,
                 wants=_WRITE,
             ),
             *self._deed(SUSPEND, self._organizations.suspend),

@@ -45,7 +45,7 @@ class WebhookPages:
         """Buttons of the page of one; what is refused is said there."""
         post = partial(Page, method="POST", again=self.one_again, wants=_WRITE)
         return (
-            post(name="enable_webhook", path=f"{_ONE}/enable", handler=self.enable),
+            post(name="enable_webhook", path=f"{_ONE}/enable", handler=self.enable, fresh=True),
             post(name="test_webhook", path=f"{_ONE}/test", handler=self.test),
             post(name="redeliver", path=f"{_ONE}/deliveries/<delivery_id>", handler=self.redeliver),
         )
