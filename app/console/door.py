@@ -4,7 +4,7 @@ Another site cannot act through a viewer's browser: what changes something must 
 browser says about it (Fetch Metadata, or Origin where that is missing) *and* by a token that only our page could know.
 
 Who is not signed in, or has to prove once more who they are, is asked to; what they had typed is kept in the page
-that asks, but for secrets, and sent again afterwards.
+that asks, but for secrets, and is theirs again afterwards (`kept_forms`).
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import dump_cookie
 
 from app.console import words
-from app.console.forms import CSRF, ONCE, Form, faults_by_field
+from app.console.forms import CSRF, KEPT, ONCE, Form, faults_by_field
 from app.console.page import AskingAgain, Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
 from app.console.rendering import assets, rendering
 from app.http import LARGEST_BODY, REALM, address_of, answer_failures, failure_headers, named, request_id_of
 from app.services.admission import Wanted
 from app.services.audit import Caller
 from app.services.idempotency import Attempt, InProgress
+from app.services.kept_forms import KeptForms, Typed
 from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Suspended, Viewer, Visitor
 from app.settings import Settings
 from tokenserver.clock import Clock
@@ -84,11 +85,19 @@ class SentAlready(InProgress):
 
 class Console:
     def __init__(
-        self, groups: Iterable[Pages], asking: AskingAgain, sessions: Sessions, settings: Settings, clock: Clock
+        self,
+        groups: Iterable[Pages],
+        *,
+        asking: AskingAgain,
+        sessions: Sessions,
+        kept_forms: KeptForms,
+        settings: Settings,
+        clock: Clock,
     ) -> None:
         self._pages = [page for pages in groups for page in pages]
         self._asking = asking
         self._sessions = sessions
+        self._kept_forms = kept_forms
         self._clock = clock
         self._proxies = TrustedProxies.parse(settings.trusted_proxies)
         issuer = urlsplit(settings.issuer)
@@ -186,7 +195,8 @@ class Console:
     def _asked_to_sign_in(self, page: Page, visit: Visit, fault: SignedOut) -> Reply:
         if visit.token and self._awaits_second_step(visit):
             return Sent(SECOND_STEP)
-        values = {"to": visit.path, "kept": list(visit.form.to_keep()), "fault": fault}
+        to, kept = self._kept(page, visit)
+        values = {"to": to, "kept": kept, "fault": fault}
         if visit.partly:  # the form around the piece still needs the cookie, to be known as ours when it is sent
             return Shown("sign_in.html", values, fault.status)
         cookie = "" if visit.token else None
@@ -194,6 +204,19 @@ class Console:
             to = "" if visit.path == "/" else f"?to={quote(visit.path, safe='')}"
             return Sent(f"{SIGN_IN}{to}", cookie=cookie)
         return Shown("sign_in.html", values, fault.status, cookie=cookie)
+
+    def _kept(self, page: Page, visit: Visit) -> tuple[str, str]:
+        """Where to go on, and what was typed, sealed: for whoever had the session, if that is known."""
+        if page.path in {PROVE, SECOND_STEP}:  # which had been asked on the way to somewhere
+            return way(visit.form.text("to")), visit.form.text(KEPT)
+        operator_id = self._sessions.whose(visit.token) if page.method == "POST" else None
+        if operator_id is not None:
+            return visit.path, self._sealed(operator_id, visit)
+        is_shown = any(other.path == page.path and other.method == "GET" for other in self._pages)
+        return visit.path if is_shown else "/", ""
+
+    def _sealed(self, operator_id: str, visit: Visit) -> str:
+        return self._kept_forms.seal(operator_id, Typed(visit.path, list(visit.form.to_keep())))
 
     def _awaits_second_step(self, visit: Visit) -> bool:
         try:
@@ -205,7 +228,7 @@ class Console:
     def _asked_again(self, page: Page, visit: Visit) -> Reply:
         if page.method == "GET":
             return Sent(f"{PROVE}?to={quote(visit.path, safe='')}")
-        return replace(self._asking(visit, visit.path, list(visit.form.to_keep())), status=403)
+        return replace(self._asking(visit, visit.path, self._sealed(visit.viewer.operator.id, visit)), status=403)
 
     # --- answers ---
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from tokenserver.errors import Fault, InvalidInput
 
-CSRF, ONCE, KEPT = "csrf", "once", "kept:"
+CSRF, ONCE, KEPT = "csrf", "once", "kept"
 """Fields of the door's own: against other sites, against sending twice, and what was typed before signing in again."""
 _SECRETS = {"password", "repeated", "old_password", "new_password", "code", "token", "client_secret", "secret"}
 _SECRETS |= {"recovery_code", "sealed", "answer"}
@@ -60,13 +60,8 @@ class Form:
 
         Where nothing was typed, it is a button that was pressed, and is to be pressed again.
         """
-        hidden = _SECRETS | {CSRF, ONCE}
-        typed = [(key, value) for key, value in self.fields if key not in hidden and not key.startswith(KEPT)]
-        yield from typed or [("pressed", "yes")]
-
-    def kept(self) -> list[tuple[str, str]]:
-        """What was typed into another form before (see `to_keep`)."""
-        return [(name.removeprefix(KEPT), value) for name, value in self.fields if name.startswith(KEPT)]
+        hidden = _SECRETS | {CSRF, ONCE, KEPT}
+        yield from [(key, value) for key, value in self.fields if key not in hidden] or [("pressed", "yes")]
 
 
 def faults_by_field(fault: Exception) -> dict[str, str]:

@@ -109,8 +109,8 @@ class Streamed:
 
 Reply = Shown | Sent | Left | Attached | Streamed
 Handler = Callable[[Visit], Reply]
-AskingAgain = Callable[[Visit, str, list[tuple[str, str]]], Shown]
-"""The page that asks for a proof: on the way to where, and with what was typed."""
+AskingAgain = Callable[[Visit, str, str], Shown]
+"""The page that asks for a proof: on the way to where, and with what was typed, sealed (`kept_forms`)."""
 Again = Callable[[Visit, TokenServerError], Reply]
 
 

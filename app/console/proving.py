@@ -9,20 +9,23 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from app.console.door import PROVE, SECOND_STEP, way
+from app.console.forms import KEPT
 from app.console.page import Attached, Page, Pages, Reply, Sent, Shown, Visit
+from app.services.kept_forms import KeptForms
 from app.services.passkeys import Asked, Passkeys
 from app.services.proving_again import ProvingAgain
 from app.services.sessions import SECOND_FACTOR, Sessions, Viewer
 from tokenserver.errors import InvalidRequest, TokenServerError
 
-Kept = list[tuple[str, str]]
-
 
 class ProvingPages:
-    def __init__(self, proving_again: ProvingAgain, passkeys: Passkeys, sessions: Sessions) -> None:
+    def __init__(
+        self, proving_again: ProvingAgain, passkeys: Passkeys, sessions: Sessions, kept_forms: KeptForms
+    ) -> None:
         self._proving_again = proving_again
         self._passkeys = passkeys
         self._sessions = sessions
+        self._kept_forms = kept_forms
 
     def pages(self) -> Pages:
         return (
@@ -45,25 +48,26 @@ class ProvingPages:
 
     def second_step(self, visit: Visit) -> Reply:
         to = way(visit.query.get("to", ""))
-        return Sent(to) if visit.signed_in is not None else self._second(visit, to, [])
+        return Sent(to) if visit.signed_in is not None else self._second(visit, to, "")
 
     def begin_second_step(self, visit: Visit, cookie: str) -> Reply:
         """After the password: with what had been typed, which no redirect can carry."""
-        to, kept = way(visit.form.text("to")), visit.form.kept()
+        to, kept = way(visit.form.text("to")), visit.form.text(KEPT)
         if kept:
             return replace(self._second(replace(visit, token=cookie), to, kept), cookie=cookie)
         return Sent(SECOND_STEP if to == "/" else f"{SECOND_STEP}?to={quote(to, safe='')}", cookie=cookie)
 
     def second_step_done(self, visit: Visit) -> Reply:
-        return go_on(visit, self._proof(self._half_open(visit), visit))
+        someone = self._half_open(visit)
+        return self.go_on(self._proof(someone, visit), someone.operator.id, *_way_on(visit))
 
     def second_step_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return self._second(visit, way(visit.form.text("to")), visit.form.kept())
+        return self._second(visit, *_way_on(visit))
 
     def second_passkey(self, visit: Visit) -> Reply:
         return asked(self._passkeys.ask(self._half_open(visit)))
 
-    def _second(self, visit: Visit, to: str, kept: Kept) -> Shown:
+    def _second(self, visit: Visit, to: str, kept: str) -> Shown:
         someone = self._half_open(visit)
         means = self._proving_again.means(someone)
         values = {"to": to, "kept": kept, "means": means, "someone": someone.operator, "tried": visit.form.text("by")}
@@ -74,21 +78,38 @@ class ProvingPages:
 
     # --- once more ---
 
-    def asking(self, visit: Visit, to: str, kept: Kept) -> Shown:
+    def asking(self, visit: Visit, to: str, kept: str) -> Shown:
         means = self._proving_again.means(visit.viewer)
         return Shown("prove.html", {"to": to, "kept": kept, "means": means, "tried": visit.form.text("by")})
 
     def prove(self, visit: Visit) -> Reply:
-        return self.asking(visit, way(visit.query.get("to", "")), [])
+        return self.asking(visit, way(visit.query.get("to", "")), "")
 
     def proven(self, visit: Visit) -> Reply:
-        return go_on(visit, self._proof(visit.viewer, visit))
+        token = self._proof(visit.viewer, visit)
+        return self.go_on(token, visit.viewer.operator.id, *_way_on(visit), by_itself=True)
 
     def prove_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        return self.asking(visit, way(visit.form.text("to")), visit.form.kept())
+        return self.asking(visit, *_way_on(visit))
 
     def prove_passkey(self, visit: Visit) -> Reply:
         return asked(self._passkeys.ask(visit.viewer))
+
+    # --- afterwards ---
+
+    def go_on(self, cookie: str, operator_id: str, to: str, kept: str, *, by_itself: bool = False) -> Reply:
+        """To where this operator was before they were asked who they are, with what they had typed.
+
+        `by_itself`: it is sent at once, where there is script. Only for who was signed in all the while: who comes
+        back after a while, to a screen that others may have used, looks first.
+        """
+        if not kept:
+            return Sent(to, cookie=cookie)
+        typed = self._kept_forms.open(kept, operator_id)
+        if typed is None:
+            return Sent("/", "typed_is_gone", cookie=cookie)
+        values = {"to": way(typed.path), "fields": typed.fields, "by_itself": by_itself}
+        return Shown("go_on.html", values, cookie=cookie)
 
     def _proof(self, viewer: Viewer, visit: Visit) -> str:
         """What the cookie holds from now on."""
@@ -105,12 +126,9 @@ class ProvingPages:
                 raise InvalidRequest("Nothing was sent that proves who you are.")
 
 
-def go_on(visit: Visit, cookie: str) -> Reply:
-    """To where somebody was before they were asked who they are, with what they had typed."""
-    to, kept = way(visit.form.text("to")), visit.form.kept()
-    if kept:
-        return Shown("go_on.html", {"to": to, "kept": kept}, cookie=cookie)
-    return Sent(to, cookie=cookie)
+def _way_on(visit: Visit) -> tuple[str, str]:
+    """Where somebody was before they were asked who they are, and what they had typed, sealed."""
+    return way(visit.form.text("to")), visit.form.text(KEPT)
 
 
 def asked(challenge: Asked) -> Attached:

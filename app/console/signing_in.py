@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from app.console.door import SIGN_IN, way
+from app.console.forms import KEPT
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
-from app.console.proving import ProvingPages, answered, asked, go_on
+from app.console.proving import ProvingPages, answered, asked
 from app.services.invitations import Invitations
 from app.services.passkeys import Passkeys
 from app.services.sessions import Sessions
@@ -64,7 +65,7 @@ class SigningInPages:
         to = way(visit.query.get("to", ""))
         if visit.signed_in is not None:
             return Sent(to)
-        return Shown("sign_in.html", {"to": to, "kept": []})
+        return Shown("sign_in.html", {"to": to, "kept": ""})
 
     def passkey_asked(self, _: Visit) -> Reply:
         return asked(self._passkeys.ask())
@@ -80,7 +81,7 @@ class SigningInPages:
     def sign_in_again(self, visit: Visit, _: TokenServerError) -> Reply:
         form = visit.form
         return Shown(
-            "sign_in.html", {"to": way(form.text("to")), "kept": form.kept(), "email": form.text("email")[:254]}
+            "sign_in.html", {"to": way(form.text("to")), "kept": form.text(KEPT), "email": form.text("email")[:254]}
         )
 
     def sign_out(self, visit: Visit) -> Reply:
@@ -108,4 +109,5 @@ class SigningInPages:
     def _let_in(self, visit: Visit, opened: Opened) -> Reply:
         if opened.awaits is not None:
             return self._proving.begin_second_step(visit, opened.token)
-        return go_on(visit, opened.token)
+        form = visit.form
+        return self._proving.go_on(opened.token, opened.operator_id, way(form.text("to")), form.text(KEPT))

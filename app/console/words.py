@@ -4,6 +4,7 @@ from __future__ import annotations
 
 NOTICES = {
     "signed_out": "You are signed out.",
+    "typed_is_gone": "What had been typed was somebody else's, or is too old: it is gone, and nothing was done.",
     "saved": "Saved.",
     "password_set": "Your password is changed. Wherever else you were signed in, you are not any more.",
     "codes_off": "One-time codes are off.",

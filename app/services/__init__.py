@@ -22,6 +22,7 @@ from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
 from app.services.installation import Installation
 from app.services.invitations import Invitations
+from app.services.kept_forms import KeptForms
 from app.services.keys import SigningKeys
 from app.services.notices import Notices
 from app.services.one_time_codes import OneTimeCodes
@@ -77,6 +78,7 @@ class Services:
     claiming: Claiming
     notices: Notices
     sessions: Sessions
+    kept_forms: KeptForms
     signing_in: SigningIn
     single_sign_on: SingleSignOn | None
     """None: no provider is set."""

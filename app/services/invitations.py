@@ -111,7 +111,7 @@ class Invitations:
             tx.audit.append(caller.did(Event.PASSWORD_SET, now, by="link"))
             awaits = SECOND_FACTOR if tx.sign_in.has_second_factor(operator.id) else None
             opened = self._sessions.open_in(tx, operator, "link", visitor, now, awaits=awaits)
-        return Opened(opened, awaits)
+        return Opened(opened, awaits, operator.id)
 
     def _found(self, tx: Transaction, token: str) -> Operator:
         invitation = tx.sessions.invitation(digest_of(token))

@@ -10,7 +10,6 @@ import base64
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.services.sessions import digest_of
@@ -52,8 +51,8 @@ class ProviderUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one sign-in is bound to. `then` is the page that was wanted, in the words of whoever asked; `typed` is what
-    had been typed into its form.
+    """What one sign-in is bound to. `then` is the page that was wanted, in the words of whoever asked; `kept` is what
+    had been typed into its form, sealed.
 
     `again_since`: when the provider was asked to have the person prove again who they are; None: it was not.
     """
@@ -62,7 +61,7 @@ class Attempt:
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
     then: str = ""
-    typed: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    kept: str = field(default="", repr=False)
     again_since: int | None = None
 
 
@@ -72,14 +71,14 @@ class Attempts:
         self._sealer = sealer
         self._clock = clock
 
-    def new(self, then: str, typed: Sequence[tuple[str, str]] = (), *, again: bool) -> tuple[Attempt, str]:
+    def new(self, then: str, kept: str = "", *, again: bool) -> tuple[Attempt, str]:
         """With what the cookie holds; raises TooMuchTyped where that would not hold it all."""
         now = int(self._clock())
         random = (secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
         then = then if len(then) <= _LONGEST_PATH else ""
-        attempt = Attempt(*random, then, tuple(typed), now if again else None)
-        kept = [*random, attempt.then, attempt.typed, attempt.again_since, now + LASTS]
-        cookie = base64.urlsafe_b64encode(self._sealer.seal(json.dumps(kept).encode(), _PURPOSE)).decode()
+        attempt = Attempt(*random, then, kept, now if again else None)
+        content = json.dumps([*random, attempt.then, attempt.kept, attempt.again_since, now + LASTS]).encode()
+        cookie = base64.urlsafe_b64encode(self._sealer.seal(content, _PURPOSE)).decode()
         if len(cookie) > _LONGEST_COOKIE:
             raise TooMuchTyped
         return attempt, cookie
@@ -93,7 +92,7 @@ class Attempts:
         )
         try:
             sealed = base64.urlsafe_b64decode(cookie[:_LONGEST_COOKIE].encode("ascii"))
-            ours, nonce, verifier, then, typed, again_since, until = json.loads(self._sealer.unseal(sealed, _PURPOSE))
+            ours, nonce, verifier, then, kept, again_since, until = json.loads(self._sealer.unseal(sealed, _PURPOSE))
         except (CannotUnseal, ValueError):
             raise over from None
         if not hmac.compare_digest(ours.encode(), state.encode("utf-8", "replace")) or until <= self._clock():
@@ -101,4 +100,4 @@ class Attempts:
         with self._store.writing() as tx:
             if not tx.sessions.spend(digest_of(f"{_PURPOSE}:{ours}"), until):
                 raise over
-        return Attempt(ours, nonce, verifier, then, tuple((name, value) for name, value in typed), again_since)
+        return Attempt(ours, nonce, verifier, then, kept, again_since)

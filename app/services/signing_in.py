@@ -33,6 +33,7 @@ class Opened:
 
     token: str = field(repr=False)
     awaits: str | None
+    operator_id: str
 
 
 class SigningIn:
@@ -72,7 +73,7 @@ class SigningIn:
                 tx.sign_in.set_password(operator.id, better, int(now))
             awaits = SECOND_FACTOR if tx.sign_in.has_second_factor(operator.id) else None
             token = self._sessions.open_in(tx, operator, "password", visitor, now, awaits=awaits)
-        return Opened(token, awaits)
+        return Opened(token, awaits, operator.id)
 
     def by_passkey(self, sealed: str, answer: str, visitor: Visitor) -> Opened:
         """By a key that knows its owner, and asked them for a finger or a PIN; nothing else is needed.
@@ -94,4 +95,4 @@ class SigningIn:
             self._refusals.failed(_BY_PASSKEY, visitor, refusal.detail)
             raise
         self._refusals.proven(_BY_PASSKEY, visitor)
-        return Opened(token, None)
+        return Opened(token, None, operator.id)

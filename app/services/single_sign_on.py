@@ -11,7 +11,7 @@ log has the reason, but no name.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,13 +59,13 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Signed in, perhaps in the session that was there. `then` is the page that was wanted, and `typed` what had been
-    typed into its form.
+    """Signed in, perhaps in the session that was there. `then` is the page that was wanted, and `kept` what had been
+    typed into its form, sealed.
     """
 
     opened: Opened
     then: str
-    typed: tuple[tuple[str, str], ...] = field(repr=False)
+    kept: str = field(repr=False)
 
 
 class SingleSignOn:
@@ -93,11 +93,11 @@ class SingleSignOn:
         self._folding = Folding()
         self._lock = threading.Lock()
 
-    def begin(self, then: str, typed: Sequence[tuple[str, str]] = (), *, again: bool = False) -> Leaving:
-        """`then`: the page that is wanted, with what was `typed` into its form. `again`: they are to prove once more
-        who they are, though they are signed in at the provider. Raises TooMuchTyped, ProviderUnavailable.
+    def begin(self, then: str, kept: str = "", *, again: bool = False) -> Leaving:
+        """`then`: the page that is wanted; `kept`: what was typed into its form, sealed. `again`: they are to prove
+        once more who they are, though they are signed in at the provider. Raises TooMuchTyped, ProviderUnavailable.
         """
-        attempt, cookie = self._attempts.new(then, typed, again=again)
+        attempt, cookie = self._attempts.new(then, kept, again=again)
         return Leaving(self._provider.address(attempt), cookie)
 
     def finish(self, cookie: str, answer: Mapping[str, str], visitor: Visitor, viewer: Viewer | None = None) -> Arrived:
@@ -112,7 +112,7 @@ class SingleSignOn:
             code = _code_of(answer, self.name)
             identity = self._provider.identify(code, attempt)  # 2. who is it there
             opened = self._signed_in(identity, attempt, visitor, viewer)  # 3. who is it here
-            return Arrived(opened, attempt.then, attempt.typed)
+            return Arrived(opened, attempt.then, attempt.kept)
         except SignOnRefused as refusal:
             self._refused(visitor, refusal.reason, refusal.account)
             raise
@@ -135,7 +135,7 @@ class SingleSignOn:
                     token = self._sessions.proven_in(tx, viewer, "sso", now, proven_at=proven_at)
                 else:
                     token = self._sessions.open_in(tx, person, "sso", visitor, now, awaits=None, proven_at=proven_at)
-                opened = Opened(token, None)
+                opened = Opened(token, None, person.id)
         self._feed.changed()
         if opened is None:  # what was taken away stays so
             raise self._no_role(identity) if self._roles else self._unknown(identity)

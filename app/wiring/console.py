@@ -36,7 +36,7 @@ from tokenserver.clock import Clock
 
 
 def create_console(services: Services, settings: Settings, clock: Clock) -> Console:
-    proving = ProvingPages(services.proving_again, services.passkeys, services.sessions)
+    proving = ProvingPages(services.proving_again, services.passkeys, services.sessions, services.kept_forms)
     pages = (
         *_pages_of_signing_in(services, proving),
         *_pages_of_the_whole(services, settings),
@@ -44,13 +44,20 @@ def create_console(services: Services, settings: Settings, clock: Clock) -> Cons
         *_pages_that_change_one(services, settings),
         *_pages_around_credentials(services),
     )
-    return Console(pages, proving.asking, services.sessions, settings, clock)
+    return Console(
+        pages,
+        asking=proving.asking,
+        sessions=services.sessions,
+        kept_forms=services.kept_forms,
+        settings=settings,
+        clock=clock,
+    )
 
 
 def _pages_of_signing_in(services: Services, proving: ProvingPages) -> Iterator[Pages]:
     passkeys, sessions = services.passkeys, services.sessions
     yield SigningInPages(services.signing_in, services.invitations, sessions, passkeys, proving).pages()
-    yield SingleSignOnPages(services.single_sign_on, proving.asking).pages()
+    yield SingleSignOnPages(services.single_sign_on, proving).pages()
     yield proving.pages()
     yield AccountPages(
         own_proofs=services.own_proofs,

@@ -24,6 +24,7 @@ from app.services.github_keys import GithubKeys
 from app.services.idempotency import Idempotency
 from app.services.installation import Installation
 from app.services.invitations import Invitations
+from app.services.kept_forms import KeptForms
 from app.services.keys import SigningKeys
 from app.services.limits import Limits
 from app.services.notices import Notices
@@ -113,6 +114,7 @@ def create_services(
         claiming=Claiming(store, sealer, peppers, clock),
         notices=Notices(store),
         sessions=sessions,
+        kept_forms=KeptForms(sealer, clock),
         signing_in=SigningIn(store, sessions, passwords, passkeys, refusals, clock),
         single_sign_on=_single_sign_on(
             settings, store=store, sealer=sealer, sessions=sessions, operators=operators, feed=feed, clock=clock
