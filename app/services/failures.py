@@ -6,7 +6,8 @@ which is the bound of NIST SP 800-63B for any credential, though nobody guesses 
 ends the row. Nobody locks out anybody else: from any other address the right secret works at once.
 
 What is counted is what was claimed, so that it is the same whether there is such a credential or not. A row is
-forgotten a day after its last failure. Rows are of this process: nodes do not share them.
+forgotten a day after its last failure. Rows are of this process: nodes do not share them. For what people guess, they
+do (`shared_failures`).
 """
 
 from __future__ import annotations
@@ -29,23 +30,29 @@ class TooManyFailures(RateLimited):
     public = "Too many failed authentications from this address. Wait as long as Retry-After says, then try again."
 
 
+def waiting(failures: int, free: int) -> int:
+    """Seconds to wait after the last of so many failures in a row, of which so many are free."""
+    return 0 if failures < free else min(LONGEST_WAIT, 1 << min(failures - free, 20))
+
+
+def refuse_until(failed_at: float, wait: int, now: float) -> None:
+    """Raise TooManyFailures where there is to be waited so long after a failure, and it is not over."""
+    left = failed_at + wait - now
+    if wait and left > 0:
+        raise TooManyFailures(int(left) + 1, detail="too many failures")
+
+
 @dataclass(slots=True)
 class _Row:
     failures: int = 0
     failed_at: float = 0.0
 
-    def waits_until(self, free: int) -> float:
-        if self.failures < free:
-            return 0.0
-        return self.failed_at + min(LONGEST_WAIT, 1 << min(self.failures - free, 20))
-
 
 class Failures:
     """Used by any thread."""
 
-    def __init__(self, clock: Clock, free: int = FREE) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._free = free
         self._lock = threading.Lock()
         self.rows: OrderedDict[tuple[str, str], _Row] = OrderedDict()
         """By what was claimed and from where; empty while nobody has failed."""
@@ -55,9 +62,7 @@ class Failures:
         row = self.rows.get((claimed, address))
         if row is None:
             return
-        wait = row.waits_until(self._free) - self._clock()
-        if wait > 0:
-            raise TooManyFailures(int(wait) + 1, detail="too many failures")
+        refuse_until(row.failed_at, waiting(row.failures, FREE), self._clock())
 
     def failed(self, claimed: str, address: str) -> None:
         now = self._clock()

@@ -58,12 +58,13 @@ class OwnProofs:
 
         Who has no password yet, as they sign in elsewhere, leaves `old` empty and has a fresh proof.
         """
-        self._refusals.refuse_hasty_second(viewer)
         operator = viewer.operator
         with self._store.reading() as tx:
+            self._refusals.refuse_hasty_second_in(tx, viewer)
             kept = tx.sign_in.password_hash(operator.id)
         if kept is not None and not self._passwords.matches(old, kept):
-            self._refusals.second_failed(viewer, "wrong password on changing it")
+            with self._store.writing() as tx:
+                self._refusals.second_failed_in(tx, viewer, "wrong password on changing it")
             raise InvalidInput([Fault("/old_password", "This is not your password.")])
         if kept is None and not self._sessions.is_fresh(viewer):
             raise InvalidInput([Fault("/password", "Prove once more who you are first: sign in again.")])
@@ -71,6 +72,7 @@ class OwnProofs:
         hashed = self._passwords.hash(new)
         caller = viewer.caller()
         with changing(self._store, caller, self._clock) as (tx, now):
+            self._refusals.refuse_hasty_second_in(tx, viewer)
             if tx.sign_in.password_hash(operator.id) != kept:  # set anew while we looked at the old one
                 raise InvalidInput([Fault("/old_password", "This is not your password any more.")])
             tx.sign_in.set_password(operator.id, hashed, int(now))
@@ -78,6 +80,5 @@ class OwnProofs:
             others = [one.id for one in tx.sessions.of(operator.id) if one.id != viewer.session.id]
             tx.sessions.end(*others)
             tx.audit.append(caller.did(Event.PASSWORD_SET, now, by="operator", sessions_ended=len(others)))
-            token = self._sessions.proven_in(tx, viewer, "password", now)
-        self._refusals.second_proven(viewer)
-        return token
+            self._refusals.second_proven_in(tx, viewer)
+            return self._sessions.proven_in(tx, viewer, "password", now)

@@ -81,18 +81,19 @@ class ProvingAgain:
         """Raises WrongPassword, RateLimited."""
         if viewer.session.awaits is not None:
             raise SignedOut
-        self._refusals.refuse_hasty_second(viewer)
         with self._store.reading() as tx:
+            self._refusals.refuse_hasty_second_in(tx, viewer)
             kept = tx.sign_in.password_hash(viewer.operator.id)
         if not self._passwords.matches(password, kept):
-            self._refusals.second_failed(viewer, "wrong password on being asked again")
+            with self._store.writing() as tx:
+                self._refusals.second_failed_in(tx, viewer, "wrong password on being asked again")
             raise WrongPassword("The password is wrong.")
         with self._store.writing() as tx:
+            self._refusals.refuse_hasty_second_in(tx, viewer)
             if tx.sign_in.password_hash(viewer.operator.id) != kept:  # set anew while we looked at the old one
                 raise WrongPassword("The password is wrong.")
-            token = self._sessions.proven_in(tx, viewer, "password", self._clock())
-        self._refusals.second_proven(viewer)
-        return token
+            self._refusals.second_proven_in(tx, viewer)
+            return self._sessions.proven_in(tx, viewer, "password", self._clock())
 
     def by_code(self, viewer: Viewer, code: str) -> str:
         """Raises WrongCode, RateLimited."""
@@ -113,17 +114,21 @@ class ProvingAgain:
         return self._by(viewer, "recovery code", lambda tx, now: self._use_recovery_code(tx, viewer, code, now))
 
     def _by(self, viewer: Viewer, means: str, use: Callable[[Transaction, float], None]) -> str:
-        self._refusals.refuse_hasty_second(viewer)
-        try:
-            with self._store.writing() as tx:
-                now = self._clock()
+        """One transaction: however many try at once, each is looked at after the one before was counted."""
+        with self._store.reading() as tx:  # who has to wait takes no turn to write
+            self._refusals.refuse_hasty_second_in(tx, viewer)
+        with self._store.writing() as tx:
+            self._refusals.refuse_hasty_second_in(tx, viewer)
+            now = self._clock()
+            try:
                 use(tx, now)
-                token = self._sessions.proven_in(tx, viewer, means, now)
-        except (WrongCode, WrongPasskey) as refusal:
-            self._refusals.second_failed(viewer, refusal.detail or f"wrong {means}")
-            raise
-        self._refusals.second_proven(viewer)
-        return token
+            except (WrongCode, WrongPasskey) as refusal:
+                self._refusals.second_failed_in(tx, viewer, refusal.detail or f"wrong {means}")
+                wrong: Refused = refusal
+            else:
+                self._refusals.second_proven_in(tx, viewer)
+                return self._sessions.proven_in(tx, viewer, means, now)
+        raise wrong
 
     def _use_code(self, tx: Transaction, viewer: Viewer, code: str, now: float) -> None:
         if not self._one_time_codes.use_in(tx, viewer.operator.id, code, now):

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
+from app.services.shared_failures import prune_in
 from app.settings import Settings
 from app.store import Store, Transaction
 from app.store.sessions import Session
@@ -247,10 +248,11 @@ class Sessions:
             return [organization for organization in found if organization is not None]
 
     def prune(self, now: float) -> bool:
-        """Forget what has been over for a while. Never more to do at once."""
+        """Forget what has been over for a while, and who was wrong long ago. Never more to do at once."""
         known_since = int(now) - _KNOWN_FOR
         with self._store.writing() as tx:
             tx.sessions.prune(known_since - self.idle, known_since - self.longest, int(now))
+            prune_in(tx, now)
         return False
 
     def _is_over(self, session: Session, now: float) -> bool:

@@ -1,5 +1,8 @@
 """Who was wrong at the door of the console, and who has to wait? Counted and recorded for every proof alike.
 
+Who has to wait is asked before a proof is looked at, which costs nobody anything, and again in the transaction in which
+it opens something: of many tries at once, what comes after too many that were wrong is refused, even if it is right.
+
 What was typed as an address may be a password, so that only its digest is recorded; and as strangers vary it at will,
 their refusals are folded (`audit.Folding`).
 """
@@ -9,9 +12,9 @@ from __future__ import annotations
 import threading
 
 from app.services.audit import STRANGER, Folding, neighbourhood
-from app.services.failures import Failures
 from app.services.sessions import Viewer, Visitor
-from app.store import Store
+from app.services.shared_failures import SharedFailures
+from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.liveness import reference
@@ -19,6 +22,8 @@ from tokenserver.domain.liveness import reference
 FREE_FOR_ALL = 100
 """How often in a row one address may be wrong, whoever it says it is: each password costs a tenth of a second."""
 _ANYBODY = ""
+_OF_ACCOUNT, _OF_ADDRESS = SharedFailures("account"), SharedFailures("address", FREE_FOR_ALL)
+_OF_SECOND = SharedFailures("second")
 
 
 class SignInRefusals:
@@ -27,43 +32,46 @@ class SignInRefusals:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._failures = Failures(clock)
-        self._of_address = Failures(clock, FREE_FOR_ALL)
         self._folding = Folding()
         self._lock = threading.Lock()
 
-    def refuse_hasty(self, account: str, visitor: Visitor) -> None:
+    def refuse_hasty_in(self, tx: Transaction, account: str, visitor: Visitor) -> None:
         """Raise RateLimited while this address has to wait for this account."""
-        place = neighbourhood(visitor.address)
-        self._failures.refuse_hasty(account, place)
-        self._of_address.refuse_hasty(_ANYBODY, place)
+        place, now = neighbourhood(visitor.address), self._clock()
+        _OF_ACCOUNT.refuse_hasty_in(tx, account, place, now)
+        _OF_ADDRESS.refuse_hasty_in(tx, _ANYBODY, place, now)
 
-    def proven(self, account: str, visitor: Visitor) -> None:
+    @staticmethod
+    def proven_in(tx: Transaction, account: str, visitor: Visitor) -> None:
         place = neighbourhood(visitor.address)
-        self._failures.proven(account, place)
-        self._of_address.proven(_ANYBODY, place)
+        _OF_ACCOUNT.proven_in(tx, account, place)
+        _OF_ADDRESS.proven_in(tx, _ANYBODY, place)
 
     def failed(self, account: str, visitor: Visitor, reason: str) -> None:
-        place = neighbourhood(visitor.address)
-        self._failures.failed(account, place)
-        self._of_address.failed(_ANYBODY, place)
-        self._record(account, STRANGER, "", visitor, reason)
+        place, now = neighbourhood(visitor.address), self._clock()
+        with self._store.writing() as tx:
+            _OF_ACCOUNT.failed_in(tx, account, place, now)
+            _OF_ADDRESS.failed_in(tx, _ANYBODY, place, now)
+            self._record_in(tx, account, STRANGER, "", visitor, reason)
 
     # --- second steps: whoever gets here has proven a first one, or is signed in ---
 
-    def refuse_hasty_second(self, viewer: Viewer) -> None:
+    def refuse_hasty_second_in(self, tx: Transaction, viewer: Viewer) -> None:
         """Raise RateLimited while this operator has to wait, wherever they are: no stranger can make them."""
-        self._failures.refuse_hasty(_second(viewer), "")
+        _OF_SECOND.refuse_hasty_in(tx, _second(viewer), "", self._clock())
 
-    def second_proven(self, viewer: Viewer) -> None:
-        self._failures.proven(_second(viewer), "")
+    @staticmethod
+    def second_proven_in(tx: Transaction, viewer: Viewer) -> None:
+        _OF_SECOND.proven_in(tx, _second(viewer), "")
 
-    def second_failed(self, viewer: Viewer, reason: str) -> None:
-        self._failures.failed(_second(viewer), "")
+    def second_failed_in(self, tx: Transaction, viewer: Viewer, reason: str) -> None:
+        _OF_SECOND.failed_in(tx, _second(viewer), "", self._clock())
         actor = f"operator:{viewer.operator.id}"
-        self._record(viewer.operator.id, actor, viewer.organization.id, viewer.visitor, reason)
+        self._record_in(tx, viewer.operator.id, actor, viewer.organization.id, viewer.visitor, reason)
 
-    def _record(self, account: str, actor: str, organization: str, visitor: Visitor, reason: str) -> None:
+    def _record_in(
+        self, tx: Transaction, account: str, actor: str, organization: str, visitor: Visitor, reason: str
+    ) -> None:
         entry = Entry(
             event=Event.SIGN_IN_REFUSED,
             at=self._clock(),
@@ -77,8 +85,7 @@ class SignInRefusals:
         with self._lock:
             entries = list(self._folding.fold(entry, account))
         if entries:
-            with self._store.writing() as tx:
-                tx.audit.append(*entries)
+            tx.audit.append(*entries)
 
 
 def _second(viewer: Viewer) -> str:

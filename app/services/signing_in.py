@@ -56,19 +56,20 @@ class SigningIn:
     def by_password(self, email: str, password: str, visitor: Visitor) -> Opened:
         """Raises WrongPassword; RateLimited while this address has to wait for this account."""
         account = email.strip().lower()[:LONGEST_EMAIL]
-        self._refusals.refuse_hasty(account, visitor)
         with self._store.reading() as tx:
+            self._refusals.refuse_hasty_in(tx, account, visitor)
             operator = tx.operators.by_email(account)
             kept = None if operator is None else tx.sign_in.password_hash(operator.id)
         if not self._passwords.matches(password, kept) or operator is None or kept is None:
             self._refusals.failed(account, visitor, "wrong password")
             raise WrongPassword
-        self._refusals.proven(account, visitor)
         better = self._passwords.hash(password) if self._passwords.is_out_of_date(kept) else None
         with self._store.writing() as tx:
             now = self._clock()
+            self._refusals.refuse_hasty_in(tx, account, visitor)
             if tx.sign_in.password_hash(operator.id) != kept:  # set anew while we looked at the old one
                 raise WrongPassword
+            self._refusals.proven_in(tx, account, visitor)
             if better is not None:
                 tx.sign_in.set_password(operator.id, better, int(now))
             awaits = SECOND_FACTOR if tx.sign_in.has_second_factor(operator.id) else None
@@ -80,13 +81,15 @@ class SigningIn:
 
         Raises WrongPasskey, ChallengeIsOver; RateLimited while this address has to wait.
         """
-        self._refusals.refuse_hasty(_BY_PASSKEY, visitor)
         try:
             with self._store.reading() as tx:
+                self._refusals.refuse_hasty_in(tx, _BY_PASSKEY, visitor)
                 signature = self._passkeys.check_in(tx, sealed, answer, self._clock())
             with self._store.writing() as tx:
                 now = self._clock()
+                self._refusals.refuse_hasty_in(tx, _BY_PASSKEY, visitor)
                 self._passkeys.use_in(tx, signature, now)
+                self._refusals.proven_in(tx, _BY_PASSKEY, visitor)
                 operator = tx.operators.get(signature.passkey.operator_id)
                 if operator is None:
                     raise WrongPasskey
@@ -94,5 +97,4 @@ class SigningIn:
         except WrongPasskey as refusal:
             self._refusals.failed(_BY_PASSKEY, visitor, refusal.detail)
             raise
-        self._refusals.proven(_BY_PASSKEY, visitor)
         return Opened(token, None, operator.id)

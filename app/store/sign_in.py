@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.store.models import PasskeyRow, RecoveryCodeRow, SignInRow
+from app.store.models import FailureRow, PasskeyRow, RecoveryCodeRow, SignInRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,30 @@ class SignInStore:
     def remove_passkey(self, passkey_id: str) -> None:
         self._session.delete(self._session.get_one(PasskeyRow, passkey_id))
         self._session.flush()
+
+    # --- who was wrong ---
+
+    def failures(self, key: str) -> tuple[int, int]:
+        """How often in a row, and when last; zeros where there is no such row."""
+        row = self._session.get(FailureRow, key)
+        return (0, 0) if row is None else (row.failures, row.failed_at)
+
+    def set_failures(self, key: str, failures: int, failed_at: int) -> None:
+        self._session.merge(FailureRow(id=key, failures=failures, failed_at=failed_at))
+        self._session.flush()
+
+    def forget_failures(self, key: str) -> None:
+        row = self._session.get(FailureRow, key)
+        if row is not None:
+            self._session.delete(row)
+            self._session.flush()
+
+    def prune_failures(self, before: int, most: int) -> None:
+        """Forget rows that are older, and the oldest of more than so many."""
+        beyond = select(FailureRow.failed_at).order_by(FailureRow.failed_at.desc()).offset(most).limit(1)
+        last = self._session.scalars(beyond).first()
+        old = delete(FailureRow).where(FailureRow.failed_at <= max(before, last or 0))
+        self._session.execute(old.execution_options(synchronize_session=False))
 
     def _row(self, operator_id: str) -> SignInRow:
         row = self._session.get(SignInRow, operator_id)

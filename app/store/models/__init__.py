@@ -29,6 +29,7 @@ from app.store.models.installation import (
     SigningKeyRow,
 )
 from app.store.models.sign_in import (
+    FailureRow,
     IdentityRow,
     InvitationRow,
     PasskeyRow,
@@ -59,6 +60,7 @@ __all__ = [
     "CredentialSecretRow",
     "DeliveryRow",
     "ExpiryNoticeRow",
+    "FailureRow",
     "GenerationEventRow",
     "IdempotencyRow",
     "IdentityRow",

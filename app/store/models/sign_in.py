@@ -1,6 +1,6 @@
 """How do operators prove who they are, and where are they signed in?
 
-All of it is of a person and goes with the person. What is typed or shown once is kept as a digest; what must come back
+What is of a person goes with the person. What is typed or shown once is kept as a digest; what must come back
 in clear (the seed of one-time codes) is sealed.
 """
 
@@ -101,6 +101,17 @@ class IdentityRow(Base):
     subject: Mapped[str] = mapped_column(primary_key=True)
     operator_id: Mapped[str] = mapped_column(_operator())
     created_at: Mapped[int]
+
+
+class FailureRow(Base):
+    """How often in a row somebody was wrong, and when last. `id` is a digest of what they claimed and where from."""
+
+    __tablename__ = "sign_in_failure"
+    __table_args__ = (Index(None, "failed_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    failed_at: Mapped[int]
 
 
 class SpentRow(Base):
