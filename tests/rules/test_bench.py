@@ -108,6 +108,13 @@ def test_a_part_that_fails_leaves_the_others_their_turn(plan, monkeypatch):
     assert "FAILED issuing" in report.in_words()
 
 
+def test_the_console_is_not_measured_where_there_is_no_browser(plan, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    report = run(plan, ["console"])
+    assert report.skipped == {"console": "Chromium is not installed: apt-get install chromium"}
+    assert not report.failed
+
+
 def test_the_page_about_it_names_every_part():
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert not [name for name in PARTS if f"`{name}`" not in page]
