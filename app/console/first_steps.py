@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.services.admission import Wanted
 from app.services.overview import Overviews
 from app.settings import Settings
+
+_READ = Wanted("credentials:read", own="personal:read")
 
 
 class FirstStepsPages:
@@ -13,7 +16,7 @@ class FirstStepsPages:
         self._issuer = settings.issuer
 
     def pages(self) -> Pages:
-        return (Page(name="first_steps", path="/start", handler=self.steps),)
+        return (Page(name="first_steps", path="/start", handler=self.steps, wants=_READ),)
 
     def steps(self, visit: Visit) -> Reply:
         return Shown("first_steps.html", {"done": self._overviews.has(visit.caller), "issuer": self._issuer})

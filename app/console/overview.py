@@ -14,6 +14,8 @@ from tokenserver.clock import DAY, HOUR
 _READ = Wanted("credentials:read", own="personal:read")
 _PERIODS = {"day": (24, HOUR, "%H:%M"), "month": (30, DAY, "%m-%d")}
 """How many, how long each, and how its beginning (UTC) is written."""
+_FEW = 20
+"""Credentials among which it is worth looking whether any is for an app: bootstrap makes those that administer."""
 
 
 class OverviewPages:
@@ -31,7 +33,8 @@ class OverviewPages:
         chosen = visit.query.get("over", "day")
         count, period, written = _PERIODS.get(chosen, _PERIODS["day"])
         seen = self._overviews.of(visit.caller)
-        values: dict[str, object] = {"seen": seen, "over": chosen, "activity": None}
+        begins = sum(seen.standing.counts.values()) < _FEW and self._overviews.has(visit.caller).credential is None
+        values: dict[str, object] = {"seen": seen, "over": chosen, "activity": None, "begins": begins}
         if not visit.caller.only_own:
             activity = self._activities.over(visit.caller, count, period)
             values |= {"activity": activity, "periods": _periods(activity, written), **_charts(activity, written)}

@@ -57,8 +57,8 @@ class Overviews:
         return Overview(now, standing, [one for one, _ in unused], [one for one in reported if one[1]], last_seq)
 
     def has(self, caller: Caller) -> FirstSteps:
-        """Which of the first steps are done."""
-        everything = Selection(statuses=None)
+        """Which of the first steps are done; by one's own credentials where no others are in reach."""
+        everything = Selection(statuses=None, owner_id=caller.operator_id if caller.only_own else None)
         with self._store.reading() as tx:
             apis = [a for a in tx.catalogue.list_apis(caller.organization_id, None, 2) if a.audience != ADMIN_AUDIENCE]
             found = tx.credentials.page(caller.organization_id, everything, None, 20, self._clock())

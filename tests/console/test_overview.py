@@ -36,9 +36,26 @@ def counted(server):
         pass
 
 
-def test_an_empty_installation_points_to_the_first_steps(server):
-    server.call("DELETE", f"/v1/credentials/{server.installed.client_id}")
-    assert "first steps</a>, from here to a token" in signed_in(server).open("/").text
+def test_until_there_is_a_credential_for_an_app_the_overview_points_to_the_first_steps(server):
+    visitor = signed_in(server)
+    assert "first steps</a>, from here to a token" in visitor.open("/").text
+    server.call("DELETE", f"/v1/credentials/{server.installed.client_id}", if_match=None)
+    assert "first steps</a>, from here to a token" in visitor.open("/").text
+
+
+def test_where_there_is_one_it_points_nowhere(server):
+    catalogue(server)
+    credential(server)
+    assert "first steps</a>, from here to a token" not in signed_in(server).open("/").text
+
+
+def test_the_first_steps_of_a_member_are_their_own(server):
+    catalogue(server)
+    made = credential(server, "of somebody else")
+    page = signed_in(server, "ada@example.com", "member").open("/start").text
+    assert made["client_id"] not in page
+    assert "of somebody else" not in page
+    assert made["client_id"] in signed_in(server).open("/start").text
 
 
 def test_what_is_counted_is_shown_with_the_numbers_behind_it(server):
