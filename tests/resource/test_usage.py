@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from tests.support.callers import PEER, Request, bearer
 from tests.support.transports import RealTime
+from tests.support.world import ROOT
 from tokenserver.resource import Policy, Require, UsageReports, all_of, any_of
 from tokenserver.resource.asgi import TokenMiddleware
 from tokenserver.resource.testing import CLIENT_ID, FakeIssuer
@@ -377,6 +380,66 @@ def test_a_running_verifier_reports_by_itself_and_says_goodbye(server, running, 
     verifier.stop()
     assert sum(use["count"] for use in server.uses) == 1
     assert [report["leaving"] for report in server.reports][-1] is True
+
+
+A_PROGRAM = """
+import json, os, sys, time
+from tests.support.transports import RealTime
+from tests.support.world import ROOT
+from tokenserver.resource import Require, UsageReports
+from tokenserver.resource.testing import FakeIssuer
+
+def post(url, headers, body, timeout):
+    if url.endswith("/oauth/token"):
+        return 200, b'{"access_token": "a-token", "expires_in": 900}'
+    report = json.loads(body)
+    print(report["leaving"], sum(use["count"] for use in report["uses"]), flush=True)
+    return 200, b"{}"
+
+issuer = FakeIssuer(clock=RealTime())
+reports = UsageReports(client_id="tsc_r", secret="s", instance="api-1", post=post, interval=600)
+verifier = issuer.verifier(reports=reports, background=True)
+if "started" in sys.argv:
+    verifier.start()
+    while not verifier.usage.sent:
+        time.sleep(0.01)
+    verifier.usage.add("tsc_x", None, 200, None)
+if "stopped" in sys.argv:
+    verifier.stop()
+if "forked" in sys.argv and os.fork() != 0:  # the child ends here, in which nothing runs
+    os.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("started", ["False 0", "True 1"]),
+        ("started stopped", ["False 0", "True 1"]),
+        ("started forked", ["False 0", "True 1"]),
+        ("", []),
+    ],
+    ids=["an app that runs", "once only", "the child of a fork that has served nothing", "an app that was never asked"],
+)
+def test_the_last_batch_is_sent_when_the_interpreter_ends(argument, told):
+    command = [sys.executable, "-c", A_PROGRAM, *argument.split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.split("\n")[:-1], done.stderr) == (told, "")
+
+
+@pytest.mark.parametrize("message", ["lifespan.startup", "lifespan.shutdown"])
+def test_it_is_sent_at_the_end_of_a_lifespan_too_since_many_a_server_ends_otherwise(message, server, reporting):
+    async def app(scope, receive, send):
+        assert (await receive())["type"] == message
+
+    async def receive():
+        return {"type": message}
+
+    async def send(_):
+        pass
+
+    asyncio.run(TokenMiddleware(app, reporting(), ANYBODY)({"type": "lifespan"}, receive, send))
+    assert [report["leaving"] for report in server.reports] == [True] * (message == "lifespan.shutdown")
 
 
 @pytest.mark.fault(

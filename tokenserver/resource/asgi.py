@@ -5,7 +5,8 @@
 The app finds the caller in `scope["tokenserver.principal"]`. HTTP requests are checked whatever their method (OPTIONS
 and HEAD included) and path, and WebSockets when they open (for a `Policy`: by GET). A refused one is answered over HTTP
 where the server can do that (`websocket.http.response`), and otherwise closed with code 1008 before it is accepted.
-`lifespan` passes, and starts the background thread; a scope of any other type is an error.
+`lifespan` passes, and starts the background thread; at its end the last report of usage is sent, where there are any. A
+scope of any other type is an error.
 
 An open WebSocket lives no longer than its token: it is looked at again with every message, in either direction, and
 when the token has expired or was ended, the socket is closed with code 1008 (1013 where that cannot be known), and the
@@ -60,7 +61,7 @@ class TokenMiddleware:
         kind = scope["type"]
         if kind == "lifespan":
             self.guard.verifier.start()
-            return await self.app(scope, receive, send)
+            return await self.app(scope, self._leaving(receive), send)
         if kind not in {"http", "websocket"}:
             raise ValueError("TokenMiddleware guards http and websocket scopes only")
         presented = self._presented(scope)
@@ -78,6 +79,20 @@ class TokenMiddleware:
             socket = _Socket(self.guard, presented, receive, send)
             return await self.app(scope, socket.receive, socket.send)
         return await self.app(scope, receive, send)
+
+    def _leaving(self, receive: Receive) -> Receive:
+        """Many a server ends its processes after `lifespan.shutdown` without letting the interpreter do it."""
+        usage = self.guard.verifier.usage
+        if usage is None:
+            return receive
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await _beside_the_loop(usage.leave)
+            return message
+
+        return received
 
     def _presented(self, scope: Scope) -> Presented:
         return presented_in(scope, self._root_path, routed=self.guard.routed)
@@ -145,6 +160,17 @@ def _root_path_of(app: object) -> str:
             return root
         app = getattr(app, "app", None)
     return ""
+
+
+async def _beside_the_loop(work: Callable[[], None]) -> None:
+    import asyncio  # noqa: PLC0415  20 ms at import, and where it is used it is there already
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # trio, say
+        work()
+    else:
+        await asyncio.to_thread(work)
 
 
 async def _refuse(answer: Answer, scope: Scope, _: Receive, send: Send) -> None:

@@ -4,13 +4,15 @@
   fresh locks, keeps what was known, and starts a thread of its own at its first request.
 - Where the issuer holds our polls for seconds (`wait`), a second thread runs the errands, so that a token under a brand
   new key does not wait until the poll comes back.
-- What a resource server tells of its use (`usage`) has a thread of its own: a report must not delay news.
+- What a resource server tells of its use (`usage`) has a thread of its own: a report must not delay news. Where a
+  thread runs when the interpreter ends, `at_exit` is called, so that the last report is not lost.
 - With `threads=False` nothing runs by itself: whatever is due is done by the caller, at each request, before it is
   answered. That is for tests, which so need neither threads nor sleeps.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -32,11 +34,13 @@ class Background:
         threads: bool,
         and_after_fork: Sequence[Callable[[], None]],
         beside: Callable[[], float] | None = None,
+        at_exit: Callable[[], None] | None = None,
     ) -> None:
         """`beside` is other work for a thread of its own; it says how many seconds until its next turn."""
         self._sources = sources
         self._and_after_fork = and_after_fork
         self._beside = beside
+        self._at_exit = at_exit
         self._has_threads = threads
         self.stopped = False
         self.running = False
@@ -88,6 +92,11 @@ class Background:
         for _, wake in self._threads:
             wake.set()
 
+    def leave(self) -> None:
+        """The interpreter ends. Threads that run go on until it has."""
+        if self.running and self._at_exit is not None:
+            self._at_exit()
+
     def after_fork(self) -> None:
         self._sources.after_fork()
         for follow in self._and_after_fork:
@@ -119,6 +128,13 @@ def _after_fork_in_child() -> None:
     for background in tuple(_ALL):
         background.after_fork()
 
+
+def _leave() -> None:
+    for background in tuple(_ALL):
+        background.leave()
+
+
+atexit.register(_leave)
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -120,6 +120,7 @@ class Verifier:
             threads=background,
             and_after_fork=[part.after_fork for part in parts if part is not None],
             beside=None if self.usage is None else self.usage.attend,
+            at_exit=None if self.usage is None else self.usage.leave,
         )
         self.judge = Judge(
             issuer,
