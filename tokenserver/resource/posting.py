@@ -49,8 +49,9 @@ class HttpPost:
         if parts.scheme == "http":
             connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
         else:
-            context = self._context or ssl.create_default_context()
-            connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=context)
+            if self._context is None:
+                self._context = ssl.create_default_context()  # reads all that is trusted: once
+            connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=self._context)
         try:
             connection.connect()
             hurry(connection, deadline)
