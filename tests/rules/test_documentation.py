@@ -6,6 +6,7 @@ import ast
 import asyncio
 import importlib
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,22 @@ def test_the_first_protected_route_takes_under_ten_lines(name):
     lines = to_the_first_route(program)
     assert any("require(" in line for line in lines)
     assert len(lines) < 10, lines
+
+
+@pytest.mark.parametrize("name", ["flask", "fastapi", "django", "grpc", "wsgi-asgi"])
+def test_what_a_guide_installs_is_all_that_its_programs_need(name):
+    """Flask runs async views only where its extra is installed, too; and nothing brings a server by itself."""
+    guide = read_guide(name)
+    installed = shlex.split(" ".join(re.findall(r"`pip install ([^`]+)`", (GUIDES / f"{name}.md").read_text())))
+    needed = {command[0] for command in guide.commands} - {"python"}
+    programs = "\n".join(guide.files.values())
+    needed |= {"flask[async]"} if name == "flask" and "async def" in programs else set()
+    needed |= (
+        {"djangorestframework"} if "import rest_framework" in programs or "from rest_framework" in programs else set()
+    )
+    extra = {name} & {"flask", "fastapi", "django", "grpc"}
+    needed |= {f"tokenserver[{one}]" for one in extra} or {"tokenserver"}
+    assert needed <= set(installed)
 
 
 @pytest.mark.parametrize("page", sorted(GUIDES.glob("*.md")), ids=lambda page: page.stem)
