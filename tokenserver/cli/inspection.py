@@ -14,6 +14,7 @@ from tokenserver.domain.liveness import Endings
 from tokenserver.resource.fetching import HttpFetch
 from tokenserver.resource.issuer import Issuer
 from tokenserver.resource.knowledge import Known, NoNews
+from tokenserver.resource.metadata import checked_issuer
 from tokenserver.tokens.explanation import Explanation
 from tokenserver.tokens.jws import KeyOf
 from tokenserver.tokens.keys import UnfitKey, read_key_set
@@ -58,6 +59,17 @@ def known_online(issuer: str | None) -> Sources:
         raise unavailable(f"The issuer cannot be asked: {fault.detail}.", "Offline: --jwks FILE.") from None
     endings = Endings().and_also(statement.floors, statement.tokens, statement.keys)
     return Sources(keys.get, endings, asked.network_list)
+
+
+def issuer_to_ask(issuer: str, *, allow_http: bool) -> str:
+    """As it was typed. Over plain http, anybody on the way could say which keys are good."""
+    try:
+        return checked_issuer(issuer, allow_http=allow_http)
+    except ValueError:
+        raise usage(
+            "--issuer takes the https address of a token server, such as https://auth.example.com.",
+            "For plain http in a test set-up: TOKENSERVER_ALLOW_HTTP=1. Offline: --jwks FILE.",
+        ) from None
 
 
 def resolved(explanation: Explanation, sources: Sources) -> AllowedIPs | None:

@@ -141,6 +141,9 @@ WRONG = {
     "a key set of another form": (("x", "--jwks", "list"), "", "is not a key set"),
     "a key set without keys": (("x", "--jwks", "empty"), "", "holds no key"),
     "no issuer": (("x",), "", "--issuer"),
+    "an issuer that is no address": (("x", "--issuer", "auth"), "", "--issuer takes the https address"),
+    "an issuer that is empty": (("x", "--issuer", ""), "", "--issuer takes the https address"),
+    "an issuer over plain http": (("x", "--issuer", "http://192.0.2.1"), "", "TOKENSERVER_ALLOW_HTTP=1"),
 }
 
 
@@ -149,6 +152,11 @@ def test_what_is_typed_wrong_is_told(stranger, typed, stdin, told):
     for name, content in {"page": "<html>", "list": "[]", "empty": json.dumps({"keys": []})}.items():
         (stranger.home / name).write_text(content)
     assert told in stranger.refused(2, "token", "inspect", *typed, stdin=stdin)
+
+
+@pytest.mark.parametrize("before", ["", "Bearer ", "bearer  ", "Authorization: Bearer ", "\n authorization:bearer "])
+def test_a_token_may_be_pasted_with_its_header(before, an_app):
+    assert an_app.json("token", "inspect", "-", stdin=before + an_app.ok("token", "get"))["good"]
 
 
 def test_an_issuer_that_cannot_be_asked_is_told(stranger, stub):

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from tokenserver.cli.admin import fetch_token
-from tokenserver.cli.connection import url_alone
+from tokenserver.cli.connection import allows_http, url_alone
 from tokenserver.cli.failures import Exit, usage
-from tokenserver.cli.inspection import Sources, known_offline, known_online, resolved
+from tokenserver.cli.inspection import Sources, issuer_to_ask, known_offline, known_online, resolved
 from tokenserver.cli.piped import piped_in
 from tokenserver.cli.screen import Column, echo
 from tokenserver.cli.secret_file import secret_place
@@ -89,7 +89,10 @@ def inspect(
     unverified_token = _typed(token)
     if address is not None:
         _check_address(address)
-    issuer = issuer or url_alone(session.profile, os.environ)
+    if issuer is None:
+        issuer = url_alone(session.profile, os.environ)
+    elif jwks is None:
+        issuer = issuer_to_ask(issuer, allow_http=allows_http(os.environ))
     sources = known_offline(jwks) if jwks is not None else known_online(issuer)
     expected = Expected(issuer, audience, sources.endings, address, None, roles, scopes)
     explanation = _explained(unverified_token, sources, expected)
@@ -143,7 +146,7 @@ def _typed(token: str) -> str:
     tidy = text.strip()
     if not tidy:
         raise usage("There is no token.")
-    return re.sub(r"(?i)\Abearer +", "", tidy)
+    return re.sub(r"(?i)\A(?:authorization: *)?bearer +", "", tidy)  # a header, as it was copied
 
 
 def _check_address(address: str) -> None:
