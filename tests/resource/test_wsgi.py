@@ -64,6 +64,11 @@ def test_a_principal_that_somebody_else_wrote_is_removed(verifier):
     assert PRINCIPAL not in spoofed
 
 
+def test_a_refusal_has_a_piece_though_it_has_no_body_since_servers_start_an_answer_with_its_first(verifier):
+    told = TokenMiddleware(app, verifier, ANYBODY)(environ(REQUEST_METHOD="HEAD"), lambda *_: lambda _: None)
+    assert list(told) == [b""]
+
+
 @pytest.mark.parametrize(
     "place",
     [

@@ -76,4 +76,4 @@ def _forwarded(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _answer(answer: Answer, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     start_response(f"{answer.status} {_PHRASES.get(answer.status, 'Refused')}", list(answer.headers))
-    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
+    return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else answer.body]  # no empty list: hypercorn makes 500 of it
