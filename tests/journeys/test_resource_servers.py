@@ -44,15 +44,14 @@ def place(world, tmp_path):
         process.stop()
 
 
-def get(url: str, token: str = "", session: Any = requests) -> requests.Response:
-    headers = {"Authorization": f"Bearer {token}", "Connection": "close"} if token else {"Connection": "close"}
-    answer: requests.Response = session.get(url, headers=headers, timeout=20)
-    return answer
+def get(url: str, token: str = "", **headers: str) -> requests.Response:
+    proof = {"Authorization": f"Bearer {token}"} if token else {}
+    return requests.get(url, headers={**headers, **proof, "Connection": "close"}, timeout=20)
 
 
-def told(url: str, token: str) -> requests.Response:
+def told(url: str, token: str, **headers: str) -> requests.Response:
     """The answer of a process that knows: each hears of keys and endings by itself, and says 503 until it has."""
-    answers = (get(url, token) for _ in range(1000))
+    answers = (get(url, token, **headers) for _ in range(1000))
     found: list[requests.Response] = eventually(
         lambda: [answer for answer in [next(answers)] if answer.status_code != 503], "each process has heard"
     )
@@ -77,6 +76,11 @@ def the_story(world: World, base: str) -> None:
     assert told(f"{base}/admin", token).status_code == 403
     admin = world.credential(roles=["cloud_admin"])
     assert told(f"{base}/admin", world.token(admin["client_id"], admin["client_secret"])).status_code == 200
+
+    here = world.credential(allowed_ips="127.0.0.0/8")
+    held = world.token(here["client_id"], here["client_secret"])
+    said = {"X-Forwarded-For": "198.51.100.7", "Forwarded": "for=198.51.100.7", "X-Real-IP": "198.51.100.7"}
+    assert told(f"{base}/reports", held, **said).status_code == 200, "nobody has said that a proxy is to be believed"
 
     fresh = world.manage("POST", f"/v1/credentials/{made['client_id']}/regenerate")
 
