@@ -266,7 +266,7 @@ def load(environ: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(
     """The settings from environment and `.env`; `given` (command-line options) wins. Raises InvalidSettings."""
     values: dict[str, object] = {}
     faults: list[str] = []
-    in_file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    in_file = _said_in(dotenv)
     for name in Settings.model_fields:
         variable = PREFIX + name.upper()
         for source in (environ, in_file):
@@ -290,17 +290,28 @@ def load(environ: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(
         faults += [
             f"{PREFIX}{'_'.join(map(str, e['loc'][:1])).upper()}: {e['msg'].removeprefix('Value error, ')}"
             for e in fault.errors()
+            if e["loc"][:1] != ("issuer",) or "issuer" in values  # one that was made up of a faulty port is no second
         ]
     if faults:
         raise InvalidSettings("\n".join(faults))
     return settings
 
 
-def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Variables with our prefix that mean nothing: most likely misspelt."""
+def unknown_variables(environ: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(".env")) -> list[str]:
+    """Variables with our prefix that mean nothing, here or in `.env`: most likely misspelt."""
     known = {name.upper() for name in Settings.model_fields} | _OF_THE_COMMAND_LINE
     return sorted(
         name
-        for name in environ
+        for name in {*environ, *_said_in(dotenv)}
         if name.startswith(PREFIX) and name.removeprefix(PREFIX).removesuffix("_FILE") not in known
     )
+
+
+def _said_in(dotenv: Path | None) -> Mapping[str, str | None]:
+    return dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+
+
+def leads_others_astray(settings: Settings) -> bool:
+    """Whether other machines can reach the server, while its issuer, which every link begins with, is theirs to them."""
+    listens_on = f"http://[{settings.host}]:" if ":" in settings.host else f"http://{settings.host}:"
+    return _LOOPBACK.match(settings.issuer) is not None and _LOOPBACK.match(listens_on) is None

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.shell import in_this_process
-from tests.support.world import ROOT
+from tests.support.world import ROOT, free_port
 from tokenserver.tokens.keys import new_signing_key
 
 
@@ -336,6 +336,11 @@ def test_a_misspelt_variable_is_named_and_does_no_harm(within):
     assert "auth.example.com" not in done.stderr
 
 
+def test_a_misspelt_line_of_the_env_file_is_named_as_well(within):
+    (within.home / ".env").write_text("TOKENSERVER_ISUER=https://auth.example.com\n")
+    assert "TOKENSERVER_ISUER is not a setting" in within.run("config", "check").stderr
+
+
 def test_the_env_file_of_the_working_directory_is_read(within):
     (within.home / ".env").write_text("TOKENSERVER_PORT=82\n")
     assert "TOKENSERVER_PORT=82\n" in within.ok("config", "check")
@@ -357,6 +362,22 @@ def test_a_key_file_that_others_can_read_is_refused(within):
     within.ok("bootstrap", "--json")
     (within.home / "var" / "kek").chmod(0o644)
     assert "chmod 600" in within.refused(2, "keys", "list")
+
+
+def test_before_it_serves_it_names_what_is_misspelt_and_an_issuer_that_leads_others_astray(within):
+    faulty = {"TOKENSERVER_HOME": "/dev/null/x", "TOKENSERVER_PORT": str(free_port())}
+    told = within.refused(1, "serve", "--host", "0.0.0.0", **faulty, TOKENSERVER_TRUSTED_PROXY="10.0.0.1")  # noqa: S104
+    assert "TOKENSERVER_TRUSTED_PROXY is not a setting" in told
+    assert "set TOKENSERVER_ISSUER" in told
+    told = within.refused(1, "serve", "--host", "0.0.0.0", **faulty, TOKENSERVER_ISSUER="https://auth.example.com")  # noqa: S104
+    assert "set TOKENSERVER_ISSUER" not in told
+    assert "set TOKENSERVER_ISSUER" not in within.refused(1, "serve", "--host", "::1", **faulty)
+
+
+def test_a_home_that_cannot_be_made_is_named_with_its_setting(within):
+    told = within.refused(1, "bootstrap", TOKENSERVER_HOME="/dev/null/x")
+    assert "/dev/null/x" in told
+    assert "TOKENSERVER_HOME" in told
 
 
 DATABASES = {

@@ -397,7 +397,18 @@ def test_a_misspelt_variable_is_found():
         "TOKENSERVER_CLIENT_SECRET": "x",
         "PATH": "x",
     }
-    assert unknown_variables(environment) == ["TOKENSERVER_ISUER"]
+    assert unknown_variables(environment, dotenv=None) == ["TOKENSERVER_ISUER"]
+
+
+def test_a_misspelt_line_of_the_env_file_is_found(tmp_path):
+    (tmp_path / ".env").write_text("TOKENSERVER_PROT=81\nTOKENSERVER_PORT=81\nOTHER=x\n")
+    assert unknown_variables({}, dotenv=tmp_path / ".env") == ["TOKENSERVER_PROT"]
+
+
+def test_a_port_that_is_none_is_one_fault_and_not_the_issuer_s_as_well():
+    for port in ("99999", "x", "0"):
+        (fault,) = faults(port=port)
+        assert fault.startswith("TOKENSERVER_PORT: ")
 
 
 # --- the example file ---

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
-from app.cli.connecting import Connect, plainly
-from app.settings import load, unknown_variables
+from app.cli.connecting import Connect, plainly, warn_of_misspelt
+from app.settings import load
 
 
 def config_commands(cli: click.Group, connect: Connect) -> None:  # noqa: ARG001  the settings need no services
@@ -20,8 +18,7 @@ def config_commands(cli: click.Group, connect: Connect) -> None:  # noqa: ARG001
         """Say whether the settings are good, without starting anything."""
         with plainly():
             settings = load()
-        for name in unknown_variables(os.environ):
-            click.echo(f"{name} is not a setting: is it misspelt?", err=True)
+        warn_of_misspelt()
         for name in type(settings).model_fields:
             field = type(settings).model_fields[name]
             shown = getattr(settings, name) if field.repr else "(set)" if getattr(settings, name) else "(not set)"

@@ -11,7 +11,7 @@ import click
 
 from app.services import Services
 from app.services.audit import Caller
-from app.settings import InvalidSettings, Settings, load
+from app.settings import InvalidSettings, Settings, load, unknown_variables
 from tokenserver.errors import TokenServerError
 
 Connect = Callable[[Settings], Services]
@@ -29,8 +29,20 @@ def plainly() -> Iterator[None]:
         click.echo(" ".join(filter(None, [fault.public, fault.detail])), err=True)
         sys.exit(1)
     except OSError as fault:
-        click.echo(str(fault), err=True)
+        click.echo(_in_words(fault), err=True)
         sys.exit(1)
+
+
+def _in_words(fault: OSError) -> str:
+    if fault.filename is None:
+        return str(fault)
+    told = f"{fault.filename}: {fault.strerror}. State is kept under TOKENSERVER_HOME"
+    return f"{told}; run this as the user that the server runs as." if isinstance(fault, PermissionError) else f"{told}."
+
+
+def warn_of_misspelt() -> None:
+    for name in unknown_variables():
+        click.echo(f"{name} is not a setting: is it misspelt?", err=True)
 
 
 def there(connect: Connect) -> Services:

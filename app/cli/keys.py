@@ -43,7 +43,7 @@ def keys_commands(cli: click.Group, connect: Connect) -> None:
             services.keys.revoke(shell(services), kid)
 
     @keys.command("import")
-    @click.option("--pem", type=_FILE, required=True)
+    @click.option("--pem", type=_FILE, required=True, help="The private key, as PEM without a password.")
     @click.option("--activate", is_flag=True, help="Sign with it at once, rather than after the key set's lifetime.")
     def import_(pem: Path, activate: bool) -> None:  # noqa: FBT001  click passes flags by name
         """Bring your own private key; it is sealed like the others."""

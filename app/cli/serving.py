@@ -7,10 +7,10 @@ import sys
 
 import click
 
-from app.cli.connecting import Connect, plainly, there
+from app.cli.connecting import Connect, plainly, there, warn_of_misspelt
 from app.services import Services
 from app.serving import refuse_taken_address, serve_forever
-from app.settings import Settings, load
+from app.settings import Settings, leads_others_astray, load
 
 
 def serving_commands(cli: click.Group, connect: Connect) -> None:
@@ -21,6 +21,7 @@ def serving_commands(cli: click.Group, connect: Connect) -> None:
         """Migrate (SQLite), make what is missing, and serve until interrupted."""
         with plainly():
             settings = load(host=host, port=port)
+            _warn(settings)
             refuse_taken_address(settings)
             services = connect(settings)
             if settings.on_sqlite:
@@ -32,6 +33,15 @@ def serving_commands(cli: click.Group, connect: Connect) -> None:
                 _welcome(services, settings)
         click.echo(f"Serving {settings.issuer} (Ctrl-C ends it).", err=True)
         serve_forever(settings)
+
+    def _warn(settings: Settings) -> None:
+        warn_of_misspelt()
+        if leads_others_astray(settings):
+            click.echo(
+                f"Other machines can reach this server, but links and tokens say {settings.issuer}:"
+                " set TOKENSERVER_ISSUER to the address that they use.",
+                err=True,
+            )
 
     def _welcome(services: Services, settings: Settings) -> None:
         made = services.installation.bootstrap()
@@ -52,7 +62,7 @@ def installing_commands(cli: click.Group, connect: Connect) -> None:
         click.echo("The schema was brought up to date." if done else "The schema is up to date.")
 
     @cli.command("accept-restore")
-    @click.option("--reached", type=int, help="The change that a node which refuses to serve names, if not this one.")
+    @click.option("--reached", type=int, help="The change that the node which refuses to serve names, where that is another node.")
     def accept_restore(reached: int | None) -> None:
         """Go on with a database that was restored from a backup: every token that is out ends."""
         with plainly():
@@ -62,7 +72,7 @@ def installing_commands(cli: click.Group, connect: Connect) -> None:
 
     @cli.command()
     @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-    @click.option("--email", help="E-mail address of the first operator.")
+    @click.option("--email", help="E-mail address of the first operator, rather than admin@localhost.")
     @click.option("--again", is_flag=True, help="Make a fresh admin credential, beside those there are.")
     def bootstrap(as_json: bool, email: str | None, again: bool) -> None:  # noqa: FBT001  click passes flags by name
         """Make the first organization, keys and admin credential; a second call makes nothing new."""
