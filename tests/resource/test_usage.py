@@ -17,6 +17,7 @@ from tests.support.transports import RealTime
 from tests.support.world import ROOT
 from tokenserver.resource import Policy, Require, UsageReports, all_of, any_of
 from tokenserver.resource.asgi import TokenMiddleware
+from tokenserver.resource.posting import basic
 from tokenserver.resource.testing import CLIENT_ID, FakeIssuer
 from tokenserver.resource.usage import OLDEST_BATCH
 
@@ -314,6 +315,11 @@ def test_garbage_in_place_of_a_token_is_a_failure_in_our_words(issuer, caplog, a
     verifier = issuer.verifier(reports=reports)
     assert not verifier.usage.report()
     assert SECRET not in caplog.text + repr(reports) + str(verifier.health())
+
+
+def test_a_secret_that_was_read_from_a_file_may_end_with_a_line_break():
+    proofs = [basic("tsc_reporter", secret) for secret in (SECRET, f"{SECRET}\n", f" {SECRET}\r\n")]
+    assert len(set(proofs)) == 1
 
 
 def test_a_secret_may_come_from_a_function_that_may_fail(issuer, server):

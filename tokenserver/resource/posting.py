@@ -108,8 +108,8 @@ class Desk:
 
 
 def basic(client_id: str, secret: str) -> str:
-    """The proof of a credential, for `Authorization` (RFC 6749 §2.3.1)."""
-    proof = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    """The proof of a credential, for `Authorization` (RFC 6749 §2.3.1). A file with the secret may end its line."""
+    proof = f"{quote_plus(client_id)}:{quote_plus(secret.strip())}"
     return f"Basic {b64encode(proof.encode()).decode()}"
 
 
