@@ -312,6 +312,6 @@ def _said_in(dotenv: Path | None) -> Mapping[str, str | None]:
 
 
 def leads_others_astray(settings: Settings) -> bool:
-    """Whether other machines can reach the server, while its issuer, which every link begins with, is theirs to them."""
+    """Whether other machines reach the server while its issuer, where every link begins, is their own machine."""
     listens_on = f"http://[{settings.host}]:" if ":" in settings.host else f"http://{settings.host}:"
     return _LOOPBACK.match(settings.issuer) is not None and _LOOPBACK.match(listens_on) is None

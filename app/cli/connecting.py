@@ -37,7 +37,9 @@ def _in_words(fault: OSError) -> str:
     if fault.filename is None:
         return str(fault)
     told = f"{fault.filename}: {fault.strerror}. State is kept under TOKENSERVER_HOME"
-    return f"{told}; run this as the user that the server runs as." if isinstance(fault, PermissionError) else f"{told}."
+    return (
+        f"{told}; run this as the user that the server runs as." if isinstance(fault, PermissionError) else f"{told}."
+    )
 
 
 def warn_of_misspelt() -> None:

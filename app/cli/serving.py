@@ -62,7 +62,9 @@ def installing_commands(cli: click.Group, connect: Connect) -> None:
         click.echo("The schema was brought up to date." if done else "The schema is up to date.")
 
     @cli.command("accept-restore")
-    @click.option("--reached", type=int, help="The change that the node which refuses to serve names, where that is another node.")
+    @click.option(
+        "--reached", type=int, help="The change that the node which refuses to serve names, where that is another node."
+    )
     def accept_restore(reached: int | None) -> None:
         """Go on with a database that was restored from a backup: every token that is out ends."""
         with plainly():

@@ -1,10 +1,10 @@
-"""Does docs/production.md hold? Its proxy, its unit and its commands run as they are printed, but for names and ports."""
+"""Does docs/production.md hold? Its proxy, unit and commands run as they are printed, but for names and ports."""
 
 from __future__ import annotations
 
 import configparser
 import contextlib
-import datetime
+import datetime as dt
 import os
 import re
 import shlex
@@ -46,11 +46,11 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for localhost that signs itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -208,7 +208,7 @@ def test_what_was_ended_since_the_backup_stays_ended_after_the_restore(tmp_path)
             assert (tmp_path / file).stat().st_mode & 0o077 == 0, f"{file} is readable by others"
         fresh = world.manage("POST", f"/v1/credentials/{made['client_id']}/regenerate")
         ended = world.token(made["client_id"], fresh["client_secret"])
-        eventually(lambda: (tmp_path / "var" / "high-water").exists(), "the node has noted how far it is")
+        eventually((tmp_path / "var" / "high-water").exists, "the node has noted how far it is")
         node.stop()
 
         run_as_printed("restore", tmp_path, world.environment)
@@ -216,7 +216,9 @@ def test_what_was_ended_since_the_backup_stays_ended_after_the_restore(tmp_path)
         api = world.start_api()
         assert world.call(api, token) == 401
         assert world.call(api, ended) == 401
-        assert world.ask(made["client_id"], fresh["client_secret"]).status_code == 401, "it is a secret of the lost time"
+        assert world.ask(made["client_id"], fresh["client_secret"]).status_code == 401, (
+            "it is a secret of the lost time"
+        )
         again = world.ask(made["client_id"], made["client_secret"])
         assert again.status_code == 200, "secrets are those of the backup"
         assert world.call(api, again.json()["access_token"]) == 200
