@@ -31,7 +31,7 @@ def serving_commands(cli: click.Group, connect: Connect) -> None:
             services.keys.ring()  # a key that cannot be unsealed is better found now than by the first caller
             if sys.stdout.isatty():
                 _welcome(services, settings)
-        click.echo(f"Serving {settings.issuer} (Ctrl-C ends it).", err=True)
+        click.echo(f"Serving {settings.issuer}, the console at {settings.issuer}/console/ (Ctrl-C ends it).", err=True)
         serve_forever(settings)
 
     def _warn(settings: Settings) -> None:
