@@ -121,11 +121,13 @@ class OperatorPages:
 
     def link(self, visit: Visit) -> Reply:
         operator, _ = self._operators.get(visit.caller, visit.id)
-        return self._linked(operator, self._invitations.invite(visit.caller, visit.id))
+        forgets = visit.form.text("second_factor") == "forget"
+        link = self._invitations.invite(visit.caller, visit.id, without_second_factor=forgets)
+        return self._linked(operator, link, forgot=forgets)
 
     @staticmethod
-    def _linked(operator: Operator, link: Link | None) -> Reply:
-        return Shown("operators/link.html", {"operator": operator, "link": link}, 201)
+    def _linked(operator: Operator, link: Link | None, *, forgot: bool = False) -> Reply:
+        return Shown("operators/link.html", {"operator": operator, "link": link, "forgot": forgot}, 201)
 
     # --- their end ---
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.support.accounts import with_codes
 from tests.support.console import PASSWORD, browser, hidden_fields, operator, signed_in
 
 AUDIENCE = "https://api.example.com"
@@ -209,6 +210,46 @@ def test_a_new_link_ends_the_one_before(server):
     stranger = browser(server)
     assert stranger.client.get(old).status_code == 404
     assert stranger.client.get(new).status_code == 200
+
+
+def test_a_link_keeps_the_second_factor_unless_it_is_said_to_be_lost(server):
+    theirs, _, _ = with_codes(server)
+    one = found(server, "ada@example.com")["id"]
+    visitor = signed_in(server)
+    page = visitor.open(f"/operators/{one}/link")
+    assert "What have they lost?" in page.text
+    assert "Whoever holds the link needs nothing else to be let in" in page.text
+    for typed in ({}, {"second_factor": "keep"}, {"second_factor": "<script>"}):
+        visitor.open(f"/operators/{one}/link")
+        assert visitor.send(f"/operators/{one}/link", typed).status_code == 201
+    assert theirs.open("/account").request.path == "/console/account"
+    visitor.open(f"/operators/{one}/link")
+    page = visitor.send(f"/operators/{one}/link", {"second_factor": "forget"})
+    assert "Their second factor is forgotten" in page.text
+    assert theirs.open("/account").request.path == "/console/sign-in"
+    back = browser(server)
+    back.page = back.client.get(link_on(page.text))
+    back.send(link_on(page.text).removeprefix("/console"), {"password": PASSWORD, "repeated": PASSWORD})
+    assert re.search(r'One-time codes <span class="badge">Off', back.open("/account").text)
+    assert "What have they lost?" not in visitor.open(f"/operators/{one}/link").text, "nothing is left to lose"
+
+
+def test_a_second_factor_is_forgotten_by_nobody_who_may_not_and_only_after_a_fresh_proof(server):
+    theirs, _, _ = with_codes(server, "owner@example.com", "owner")
+    one = found(server, "owner@example.com")["id"]
+    visitor = signed_in(server, "bob@example.com", "admin")
+    visitor.open(f"/operators/{one}/link")
+    assert visitor.send(f"/operators/{one}/link", {"second_factor": "forget"}).status_code == 403
+    for role in ("auditor", "member"):
+        other = signed_in(server, f"{role}@example.com", role)
+        assert other.send(f"/operators/{one}/link", {"second_factor": "forget"}).status_code == 403
+    owner = signed_in(server)
+    owner.open(f"/operators/{one}/link")
+    server.clock.advance(20 * 60)
+    page = owner.send(f"/operators/{one}/link", {"second_factor": "forget"})
+    assert "Is it still you?" in page.text
+    vars(server).pop("admin_token")
+    assert theirs.open("/account").request.path == "/console/account"
 
 
 def test_who_is_known_elsewhere_is_added_without_a_link_by_who_may_not_make_one(server):
