@@ -32,9 +32,7 @@ def code(server: Server, secret: str) -> str:
     return pyotp.TOTP(secret).at(int(server.clock()))
 
 
-def with_codes(
-    server: Server, email: str = "ada@example.com", role: str = "admin"
-) -> tuple[Browser, str, list[str]]:
+def with_codes(server: Server, email: str = "ada@example.com", role: str = "admin") -> tuple[Browser, str, list[str]]:
     """Somebody who has turned on one-time codes: their seed, and the recovery codes."""
     visitor = signed_in(server, email, role)
     visitor.open("/account")
