@@ -7,7 +7,7 @@ import pytest
 from tests.support.callers import ANYBODY
 from tokenserver.errors import Unavailable
 from tokenserver.resource.knowledge import NoNews
-from tokenserver.resource.metadata import metadata_url, origin_of, read_metadata
+from tokenserver.resource.metadata import metadata_url, read_metadata
 from tokenserver.resource.testing import FakeIssuer
 
 ISSUER = "https://auth.example.com"
@@ -57,10 +57,6 @@ def test_metadata_that_is_no_metadata_is_not_believed(document):
 )
 def test_metadata_is_found_between_host_and_path(issuer, url):
     assert metadata_url(issuer) == url
-
-
-def test_the_usual_port_goes_without_saying():
-    assert origin_of("https://A.example/x") == origin_of("https://a.example:443/y")
 
 
 def test_metadata_that_changes_is_read_again_after_a_failure(issuer, clock, verifier):

@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 
 from tokenserver.cli.failures import usage
 from tokenserver.cli.profiles import DEFAULT, Profile, Profiles, read_secret
+from tokenserver.domain.origins import is_this_machine
 from tokenserver.domain.secret import Secret
 
 _PREFIX = "TOKENSERVER_"
 _NAMES = ("URL", "CLIENT_ID", "CLIENT_SECRET")
-_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)\Z")
 _PLAIN = re.compile(r"[!-~]+\Z")
 
 
@@ -79,7 +79,7 @@ def checked_url(url: str, *, allow_http: bool) -> str:
         host, parts = None, urlsplit("")
     if not _PLAIN.match(url) or parts.scheme not in {"http", "https"} or not host or {"@", "?", "#"} & set(url):
         raise usage("The URL of the server must be like https://auth.example.com, without user, query and fragment.")
-    if parts.scheme == "http" and not allow_http and _LOOPBACK.match(host) is None:
+    if parts.scheme == "http" and not allow_http and not is_this_machine(host):
         raise usage(
             "Over plain http the secret could be read on the way: give the https address of the server.",
             "For a test set-up: `login --allow-http`, or TOKENSERVER_ALLOW_HTTP=1.",

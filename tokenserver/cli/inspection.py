@@ -11,10 +11,10 @@ from tokenserver.cli.failures import unavailable, usage
 from tokenserver.clock import monotonic
 from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.domain.liveness import Endings
+from tokenserver.domain.origins import checked_issuer
 from tokenserver.resource.fetching import HttpFetch
 from tokenserver.resource.issuer import Issuer
 from tokenserver.resource.knowledge import Known, NoNews
-from tokenserver.resource.metadata import checked_issuer
 from tokenserver.tokens.explanation import Explanation
 from tokenserver.tokens.jws import KeyOf
 from tokenserver.tokens.keys import UnfitKey, read_key_set

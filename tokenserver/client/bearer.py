@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tokenserver.client.addresses import Origin, origin_of
 from tokenserver.client.failures import NoToken
 from tokenserver.client.source import TokenSource
+from tokenserver.domain.origins import Origin, origin_of
 
 
 class Bearer:

@@ -12,9 +12,9 @@ import json
 from typing import Final
 from urllib.parse import urlsplit
 
-from tokenserver.client.addresses import checked
 from tokenserver.client.failures import TokenRefused, TokenUnavailable
 from tokenserver.client.transport import Response
+from tokenserver.domain.origins import checked
 
 WELL_KNOWN: Final = "/.well-known/oauth-authorization-server"
 OF_OPENID: Final = "/.well-known/openid-configuration"

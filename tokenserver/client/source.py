@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from tokenserver.client.access_token import AccessToken
-from tokenserver.client.addresses import checked, checked_issuer
 from tokenserver.client.asking import Asking, Outcome
 from tokenserver.client.claiming import Claiming, Writable
 from tokenserver.client.endpoint import Endpoint
@@ -21,6 +20,7 @@ from tokenserver.client.timekeeping import Timekeeper
 from tokenserver.client.token_request import BASIC, token_request
 from tokenserver.client.transport import HttpTransport, Transport
 from tokenserver.clock import Clock, monotonic, utc_now
+from tokenserver.domain.origins import checked, checked_issuer
 
 SLACK: Final = 5.0
 """Seconds beyond its own bounds after which an attempt is no longer waited for (it hangs in the resolver, say)."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tokenserver.domain.origins import is_this_machine, origin_of
 from tokenserver.errors import (
     AddressRefused,
     InsufficientScope,
@@ -20,7 +21,6 @@ from tokenserver.errors import (
     MissingToken,
     TokenServerError,
 )
-from tokenserver.resource.metadata import LOOPBACK, origin_of
 
 _RESERVED = re.compile(r"(?:.+\.)?(?:test|example|localhost|invalid|example\.(?:com|net|org))\Z")
 
@@ -37,7 +37,7 @@ _CHECKS: Final[tuple[tuple[type[TokenServerError], str], ...]] = (
 def refuse_in_production(issuer: str) -> None:
     """Raise ValueError unless `issuer` can only be one for development."""
     host = origin_of(issuer)[1]
-    if LOOPBACK.match(host) is None and _RESERVED.match(host) is None:
+    if not is_this_machine(host) and _RESERVED.match(host) is None:
         raise ValueError(
             "explain=True is for development: the issuer must be on this machine or under .test, .example or .localhost"
         )

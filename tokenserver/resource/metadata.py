@@ -7,25 +7,17 @@ issuer's own origin: nothing that a document says sends us to another host.
 We use `jwks_uri` and two members of our own: `generations_endpoint`, the feed, and `networks_endpoint`, under which the
 lists of allowed addresses are served that are too long for a token. `introspection_endpoint` need not be there: only
 whoever introspects misses it.
-
-Plain http is for the machine itself (`127.0.0.1`, `::1`, `localhost`): who can change what comes over the wire could
-make keys of their own. Elsewhere it must be asked for with `allow_http=True`.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from tokenserver.domain.origins import origin_of
 from tokenserver.resource.knowledge import NoNews
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
-_PORTS = {"http": 80, "https": 443}
-_PLAIN = re.compile(r"[!-~]+\Z")
-LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)\Z")
-
-Origin = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +37,6 @@ class Endpoints:
         if not asked:
             return self.generations
         return f"{self.generations}{'&' if '?' in self.generations else '?'}{'&'.join(asked)}"
-
-
-def origin_of(url: str) -> Origin:
-    """Scheme, host and port; raises ValueError on anything but a plain absolute http or https URL."""
-    if _PLAIN.match(url) is None or "\\" in url:
-        raise ValueError("an address with foreign characters")
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or "#" in url:
-        raise ValueError("not an absolute http or https address without user and fragment")
-    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
-
-
-def checked_issuer(issuer: str, *, allow_http: bool) -> str:
-    """`issuer` as given; raises ValueError with what to do if it cannot be one."""
-    try:
-        scheme, host, _ = origin_of(issuer)
-    except ValueError as fault:
-        raise ValueError(f"the issuer must be an https address: {fault}") from None
-    if "?" in issuer:
-        raise ValueError("the issuer must be an address without a query (RFC 8414 §2)")
-    if scheme == "http" and not allow_http and LOOPBACK.match(host) is None:
-        raise ValueError("the issuer must be an https address; for plain http in a test set-up say allow_http=True")
-    return issuer
 
 
 def metadata_url(issuer: str) -> str:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from tokenserver.domain.origins import origin_of
 from tokenserver.resource.answers import Answer
-from tokenserver.resource.metadata import origin_of
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 _OURS: Final = frozenset({"resource", "authorization_servers", "bearer_methods_supported"})

@@ -18,13 +18,13 @@ from typing import Any, Self
 
 from tokenserver.clock import Clock, monotonic, utc_now
 from tokenserver.domain.client_ip import TrustedProxies
+from tokenserver.domain.origins import checked_issuer
 from tokenserver.resource.background import Background
 from tokenserver.resource.cache import MOST_TOKENS, ProvenTokens
 from tokenserver.resource.fetching import Fetch, HttpFetch
 from tokenserver.resource.introspection import Credential, Introspection
 from tokenserver.resource.issuer import Issuer
 from tokenserver.resource.judge import Judge, NotYetKnown
-from tokenserver.resource.metadata import checked_issuer
 from tokenserver.resource.metrics import exposition
 from tokenserver.resource.patience import Patience
 from tokenserver.resource.posting import HttpPost, Post

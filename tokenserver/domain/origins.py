@@ -1,7 +1,7 @@
-"""Where may a secret or a token be sent? To the address that was given, over TLS.
+"""Where may a secret or a token be sent, and whose keys be believed? At the address that was given, over TLS.
 
 Plain http is for this machine (`127.0.0.1`, `::1`, `localhost`); elsewhere everybody on the way reads what passes, and
-it must be asked for with `allow_http=True`.
+could put keys of their own in it. There it must be asked for with `allow_http=True`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,17 @@ def origin_of(url: str) -> Origin:
     return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
 
 
+def is_this_machine(host: str) -> bool:
+    return _LOOPBACK.match(host) is not None
+
+
 def checked(url: str, name: str, *, allow_http: bool) -> str:
-    """`url` as given; raises ValueError with what to do if no secret may be sent there."""
+    """`url` as given; raises ValueError with what to do if nothing that matters may go there in clear."""
     try:
         scheme, host, _ = origin_of(url)
     except ValueError as fault:
         raise ValueError(f"the {name} must be an https address: {fault}") from None
-    if scheme == "http" and not allow_http and _LOOPBACK.match(host) is None:
+    if scheme == "http" and not allow_http and not is_this_machine(host):
         raise ValueError(f"the {name} must be an https address; for plain http in a test set-up say allow_http=True")
     return url
 

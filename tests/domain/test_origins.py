@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tokenserver.client.addresses import checked, checked_issuer, origin_of
+from tokenserver.domain.origins import checked, checked_issuer, origin_of
 
 GOOD = ["https://auth.example.com", "https://auth.example.com:8443/a?b=c", "http://127.0.0.1:8000", "http://[::1]:80/x"]
 BAD = [
