@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import secrets
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.store.models import ApiRow, CounterRow, RoleRow
+from app.store.places import in_order
 from app.store.rows import api_from, role_from, scope_rows
 from tokenserver.domain.catalogue import Api, Catalogue, Role
 from tokenserver.errors import Conflict, PreconditionFailed
@@ -46,11 +47,8 @@ class CatalogueStore:
 
     def list_apis(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Api]:
         query = select(ApiRow).where(ApiRow.organization_id == organization_id)
-        if after is not None:
-            query = query.where(_later(ApiRow, after))
-        return [
-            api_from(row) for row in self._session.scalars(query.order_by(ApiRow.created_at, ApiRow.id).limit(limit))
-        ]
+        query = in_order(query, (ApiRow.created_at, ApiRow.id), after)
+        return [api_from(row) for row in self._session.scalars(query.limit(limit))]
 
     def add_api(self, api: Api) -> None:
         row = ApiRow(
@@ -105,11 +103,8 @@ class CatalogueStore:
 
     def list_roles(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Role]:
         query = select(RoleRow).where(RoleRow.organization_id == organization_id)
-        if after is not None:
-            query = query.where(_later(RoleRow, after))
-        return [
-            role_from(r) for r in self._session.scalars(query.order_by(RoleRow.created_at, RoleRow.id).limit(limit))
-        ]
+        query = in_order(query, (RoleRow.created_at, RoleRow.id), after)
+        return [role_from(row) for row in self._session.scalars(query.limit(limit))]
 
     def add_role(self, role: Role) -> None:
         self._add(
@@ -162,8 +157,3 @@ class CatalogueStore:
         """Random rather than the next: a number that a lost future has used means nothing after a restore."""
         drawn = secrets.randbits(62)
         self._session.execute(update(CounterRow).where(CounterRow.name == "catalogue").values(value=drawn))
-
-
-def _later(table: type[ApiRow | RoleRow], after: tuple[int, str]) -> ColumnElement[bool]:
-    moment, row_id = after
-    return or_(table.created_at > moment, and_(table.created_at == moment, table.id > row_id))

@@ -13,6 +13,7 @@ from sqlalchemy import Select, and_, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import AttemptRow, DeliveryRow, OutboxRow
+from app.store.places import in_order
 from tokenserver.domain.webhook import DeliveryState
 
 MOST_SHOWN = 50
@@ -94,12 +95,8 @@ class DeliveryStore:
         query = select(DeliveryRow).where(
             DeliveryRow.organization_id == organization_id, DeliveryRow.webhook_id == webhook_id
         )
-        if after is not None:
-            moment, delivery_id = after
-            same_moment = and_(DeliveryRow.created_at == moment, DeliveryRow.id < delivery_id)
-            query = query.where(or_(DeliveryRow.created_at < moment, same_moment))
-        query = query.order_by(DeliveryRow.created_at.desc(), DeliveryRow.id.desc()).limit(limit)
-        return [_delivery(row) for row in self._session.scalars(query)]
+        query = in_order(query, (DeliveryRow.created_at, DeliveryRow.id), after, backwards=True)
+        return [_delivery(row) for row in self._session.scalars(query.limit(limit))]
 
     def attempts(self, deliveries: Sequence[Delivery]) -> dict[str, list[Attempt]]:
         """The latest attempts at each, newest first."""

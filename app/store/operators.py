@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.store.models import InvitationRow, MembershipRow, OperatorRow, PasskeyRow, SessionRow, SignInRow
+from app.store.places import in_order
 from app.store.rows import grants_text, membership_from, operator_from, roles_text
 from tokenserver.domain.operators import NO_RIGHTS, Member, Membership, Operator, OperatorRole, Rights, rights_of
 from tokenserver.errors import PreconditionFailed
@@ -62,12 +63,8 @@ class OperatorStore:
 
     def page(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Member]:
         """Who has been a member for longest first; `after` is the place of the last one seen."""
-        query = self._members(organization_id)
-        if after is not None:
-            moment, operator_id = after
-            same = and_(MembershipRow.created_at == moment, MembershipRow.operator_id > operator_id)
-            query = query.where(or_(MembershipRow.created_at > moment, same))
-        query = query.order_by(MembershipRow.created_at, MembershipRow.operator_id).limit(limit)
+        place = (MembershipRow.created_at, MembershipRow.operator_id)
+        query = in_order(self._members(organization_id), place, after).limit(limit)
         return [(operator_from(person), membership_from(row)) for person, row in self._session.execute(query)]
 
     def owners(self, organization_id: str) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import CredentialRow, InstallationRow, OrganizationRow, ProjectRow
+from app.store.places import in_order
 from app.store.rows import organization_columns, organization_from, project_from
 from tokenserver.domain.organizations import Organization, Project
 from tokenserver.errors import Conflict, PreconditionFailed
@@ -25,13 +26,8 @@ class OrganizationStore:
 
     def page(self, after: tuple[int, str] | None, limit: int) -> list[Organization]:
         """Oldest first; `after` is the place of the last one seen."""
-        query = select(OrganizationRow)
-        if after is not None:
-            moment, organization_id = after
-            same = and_(OrganizationRow.created_at == moment, OrganizationRow.id > organization_id)
-            query = query.where(or_(OrganizationRow.created_at > moment, same))
-        rows = self._session.scalars(query.order_by(OrganizationRow.created_at, OrganizationRow.id).limit(limit))
-        return [organization_from(row) for row in rows]
+        query = in_order(select(OrganizationRow), (OrganizationRow.created_at, OrganizationRow.id), after)
+        return [organization_from(row) for row in self._session.scalars(query.limit(limit))]
 
     def get(self, organization_id: str) -> Organization | None:
         row = self._session.get(OrganizationRow, organization_id)
@@ -56,12 +52,8 @@ class OrganizationStore:
     def projects(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Project]:
         """Oldest first; `after` is the place of the last one seen."""
         query = select(ProjectRow).where(ProjectRow.organization_id == organization_id)
-        if after is not None:
-            moment, project_id = after
-            same = and_(ProjectRow.created_at == moment, ProjectRow.id > project_id)
-            query = query.where(or_(ProjectRow.created_at > moment, same))
-        rows = self._session.scalars(query.order_by(ProjectRow.created_at, ProjectRow.id).limit(limit))
-        return [project_from(row) for row in rows]
+        query = in_order(query, (ProjectRow.created_at, ProjectRow.id), after)
+        return [project_from(row) for row in self._session.scalars(query.limit(limit))]
 
     def project(self, organization_id: str, project_id: str) -> Project | None:
         found = select(ProjectRow).where(ProjectRow.id == project_id, ProjectRow.organization_id == organization_id)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, or_
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow
+from app.store.places import in_order
 from tokenserver.domain.credential import EXPIRES_SOON, Credential, Status, name_key
 from tokenserver.domain.selection import Order, Place, Selection
 
@@ -43,10 +44,7 @@ def ordered(query: Select[Any], order: Order, after: Place | None) -> Select[Any
     row = CredentialRow
     backwards = order.value.startswith("-")
     key: Any = row.name_key if order in {Order.NAME, Order.NAME_BACKWARDS} else row.created_at
-    columns = (key, row.client_id)
-    if after is not None:  # compared as one value, so that databases find the place by the index
-        query = query.where(tuple_(*columns) < after if backwards else tuple_(*columns) > after)
-    return query.order_by(*(column.desc() for column in columns) if backwards else columns)
+    return in_order(query, (key, row.client_id), after, backwards=backwards)
 
 
 def place_of(credential: Credential, order: Order, key: str) -> Place:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.store.models import DeliveryRow, WebhookRow
+from app.store.places import in_order
 from tokenserver.domain.webhook import Webhook
 from tokenserver.errors import PreconditionFailed
 
@@ -25,13 +26,8 @@ class WebhookStore:
 
     def page(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Webhook]:
         """Newest first; `after` is the place of the last one seen."""
-        query = _living(organization_id)
-        if after is not None:
-            moment, webhook_id = after
-            same_moment = and_(WebhookRow.created_at == moment, WebhookRow.id < webhook_id)
-            query = query.where(or_(WebhookRow.created_at < moment, same_moment))
-        query = query.order_by(WebhookRow.created_at.desc(), WebhookRow.id.desc()).limit(limit)
-        return [_webhook(row) for row in self._session.scalars(query)]
+        query = in_order(_living(organization_id), (WebhookRow.created_at, WebhookRow.id), after, backwards=True)
+        return [_webhook(row) for row in self._session.scalars(query.limit(limit))]
 
     def count(self, organization_id: str) -> int:
         query = select(func.count()).where(
