@@ -104,6 +104,7 @@ class SchemaConformance:
             "recovery_code",
             "sign_in",
             "spent",
+            "sign_in_failure",  # of whoever was wrong, who may be nobody
             "expiry_notice",  # where each notice stands in the order of all expiries
             "installation",
             "lease",
