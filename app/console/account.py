@@ -6,7 +6,7 @@ What is shown or ended here could let somebody in, or keep you out: all but endi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from app.console.agents import browser_of
 from app.console.door import PROVE
@@ -18,7 +18,8 @@ from app.services.own_proofs import OwnProofs
 from app.services.passkeys import Passkeys
 from app.services.recovery_codes import RecoveryCodes
 from app.services.sessions import Sessions
-from tokenserver.errors import Fault, InvalidInput, TokenServerError
+from app.settings import Settings
+from tokenserver.errors import Fault, InvalidInput, NotFound, TokenServerError
 
 ACCOUNT = "/account"
 _CODES, _PASSKEYS, _SESSIONS = f"{ACCOUNT}/codes", f"{ACCOUNT}/passkeys", f"{ACCOUNT}/sessions"
@@ -34,12 +35,14 @@ class AccountPages:
         recovery_codes: RecoveryCodes,
         passkeys: Passkeys,
         sessions: Sessions,
+        settings: Settings,
     ) -> None:
         self._own_proofs = own_proofs
         self._one_time_codes = one_time_codes
         self._recovery_codes = recovery_codes
         self._passkeys = passkeys
         self._sessions = sessions
+        self._host = urlsplit(settings.issuer).netloc
 
     def pages(self) -> Pages:
         return (
@@ -54,6 +57,8 @@ class AccountPages:
             Page(name="passkey_new", path=f"{_PASSKEYS}/new", handler=self.passkey_new, fresh=True),
             Page(name="passkey_offered", path=f"{_PASSKEYS}/offer", handler=self.passkey_offered, fresh=True),
             _doing("passkey_added", f"{_PASSKEYS}/new", self.passkey_added, self.passkey_again),
+            Page(name="passkey_name", path=f"{_PASSKEYS}/name", handler=self.passkey_name),
+            _doing("passkey_named", f"{_PASSKEYS}/name", self.passkey_named, self.passkey_name_again, fresh=False),
             _doing("passkey_removed", f"{_PASSKEYS}/remove", self.passkey_removed),
             _doing("session_ended", f"{_SESSIONS}/end", self.session_ended, fresh=False),
             _doing("sessions_ended", f"{_SESSIONS}/end-others", self.sessions_ended, fresh=False),
@@ -104,7 +109,7 @@ class AccountPages:
 
     def codes_confirmed(self, visit: Visit) -> Reply:
         codes = self._one_time_codes.confirm(visit.viewer, visit.form.text("code"))
-        return _shown_once(codes, "One-time codes are on.")
+        return self._shown_once(codes, "One-time codes are on.")
 
     def codes_again(self, visit: Visit, fault: TokenServerError) -> Reply:
         return self.codes(visit) if isinstance(fault, InvalidInput) else Sent(ACCOUNT)
@@ -115,7 +120,15 @@ class AccountPages:
         return Sent(ACCOUNT, "codes_off" if confirmed else "codes_dropped")
 
     def recovery_codes(self, visit: Visit) -> Reply:
-        return _shown_once(self._recovery_codes.renew(visit.viewer), "The codes you had before are worth nothing now.")
+        return self._shown_once(
+            self._recovery_codes.renew(visit.viewer), "The codes you had before are worth nothing now."
+        )
+
+    def _shown_once(self, codes: Sequence[str], done: str) -> Reply:
+        """In the answer itself: nobody can come back to it."""
+        if not codes:
+            return Sent(ACCOUNT)
+        return Shown("account/recovery_codes.html", {"codes": codes, "done": done, "host": self._host}, 201)
 
     # --- passkeys ---
 
@@ -127,11 +140,30 @@ class AccountPages:
 
     def passkey_added(self, visit: Visit) -> Reply:
         codes = self._passkeys.add(visit.viewer, *answered(visit), visit.form.text("name"))
-        return _shown_once(codes, "The passkey is added.") if codes else Sent(ACCOUNT, "passkey_added")
+        return self._shown_once(codes, "The passkey is added.") if codes else Sent(ACCOUNT, "passkey_added")
 
     def passkey_again(self, visit: Visit, _: TokenServerError) -> Reply:
         values = {"no_passkeys": self._passkeys.unavailable, "name": visit.form.text("name")[:100]}
         return Shown("account/passkey.html", values)
+
+    def passkey_name(self, visit: Visit) -> Reply:
+        return self._passkey_name(visit, visit.query.get("passkey", ""))
+
+    def passkey_named(self, visit: Visit) -> Reply:
+        self._passkeys.rename(visit.viewer, visit.form.text("passkey"), visit.form.text("name"))
+        return Sent(ACCOUNT, "passkey_named")
+
+    def passkey_name_again(self, visit: Visit, _: TokenServerError) -> Reply:
+        return self._passkey_name(visit, visit.form.text("passkey"), visit.form.text("name")[:100])
+
+    def _passkey_name(self, visit: Visit, passkey_id: str, typed: str | None = None) -> Reply:
+        theirs = {one.id: one for one in self._passkeys.list(visit.viewer)}
+        if passkey_id not in theirs:
+            raise NotFound
+        passkey = theirs[passkey_id]
+        return Shown(
+            "account/passkey_name.html", {"passkey": passkey, "name": passkey.name if typed is None else typed}
+        )
 
     def passkey_removed(self, visit: Visit) -> Reply:
         self._passkeys.remove(visit.viewer, visit.form.text("passkey"))
@@ -150,10 +182,3 @@ class AccountPages:
 
 def _doing(name: str, path: str, handler: Handler, again: Again | None = None, *, fresh: bool = True) -> Page:
     return Page(name=name, method="POST", path=path, handler=handler, again=again, fresh=fresh)
-
-
-def _shown_once(codes: Sequence[str], done: str) -> Reply:
-    """In the answer itself: nobody can come back to it."""
-    if not codes:
-        return Sent(ACCOUNT)
-    return Shown("account/recovery_codes.html", {"codes": codes, "done": done}, 201)

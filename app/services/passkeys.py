@@ -98,10 +98,7 @@ class Passkeys:
 
     def add(self, viewer: Viewer, sealed: str, answer: str, name: str) -> Sequence[str]:
         """Take the new key; returns recovery codes where there were none. Raises InvalidInput, ChallengeIsOver."""
-        name = " ".join(name.split()) or "Passkey"
-        if len(name) > LONGEST_NAME or not name.isprintable():
-            hint = f"A name has up to {LONGEST_NAME} characters, none of them a control character."
-            raise InvalidInput([Fault("/name", hint)])
+        name = _named(name)
         caller, operator_id = viewer.caller(), viewer.operator.id
         with changing(self._store, caller, self._clock) as (tx, now):
             challenge = self._challenges.open(sealed, _registering(viewer), now)
@@ -121,13 +118,23 @@ class Passkeys:
             tx.audit.append(caller.did(Event.PASSKEY_ADDED, now, passkey=made.id, name=name))
             return make_first_in(tx, caller, operator_id, now)
 
+    def rename(self, viewer: Viewer, passkey_id: str, name: str) -> None:
+        """One of their own; raises NotFound for any other, InvalidInput."""
+        name = _named(name)
+        caller = viewer.caller()
+        with changing(self._store, caller, self._clock) as (tx, now):
+            passkey = _own(tx, viewer, passkey_id)
+            if passkey.name == name:
+                return
+            tx.sign_in.rename_passkey(passkey_id, name)
+            changed = {"name": [passkey.name, name]}
+            tx.audit.append(caller.did(Event.PASSKEY_RENAMED, now, passkey=passkey_id, changed=changed))
+
     def remove(self, viewer: Viewer, passkey_id: str) -> None:
         """One of their own; raises NotFound for any other. Its door asks for a fresh proof first."""
         caller = viewer.caller()
         with changing(self._store, caller, self._clock) as (tx, now):
-            passkey = tx.sign_in.passkey(passkey_id)
-            if passkey is None or passkey.operator_id != viewer.operator.id:
-                raise NotFound("There is no passkey with this ID.")
+            passkey = _own(tx, viewer, passkey_id)
             tx.sign_in.remove_passkey(passkey_id)
             tx.audit.append(caller.did(Event.PASSKEY_REMOVED, now, passkey=passkey_id, name=passkey.name))
             forget_unless_needed_in(tx, viewer.operator.id, now)
@@ -190,6 +197,21 @@ def unavailable_at(issuer: str) -> str | None:
     if url.scheme != "https" and host != "localhost" and not host.endswith(".localhost"):
         return "Passkeys need https, and this server is reached without."
     return None
+
+
+def _named(text: str) -> str:
+    name = " ".join(text.split()) or "Passkey"
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        hint = f"A name has up to {LONGEST_NAME} characters, none of them a control character."
+        raise InvalidInput([Fault("/name", hint)])
+    return name
+
+
+def _own(tx: Transaction, viewer: Viewer, passkey_id: str) -> Passkey:
+    passkey = tx.sign_in.passkey(passkey_id)
+    if passkey is None or passkey.operator_id != viewer.operator.id:
+        raise NotFound("There is no passkey with this ID.")
+    return passkey
 
 
 def _refuse_copy(passkey: Passkey, count: int) -> None:

@@ -125,6 +125,10 @@ class SignInStore:
         row.sign_count, row.last_used_at = sign_count, now
         self._session.flush()
 
+    def rename_passkey(self, passkey_id: str, name: str) -> None:
+        self._session.get_one(PasskeyRow, passkey_id).name = name
+        self._session.flush()
+
     def remove_passkey(self, passkey_id: str) -> None:
         self._session.delete(self._session.get_one(PasskeyRow, passkey_id))
         self._session.flush()

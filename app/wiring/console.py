@@ -38,7 +38,7 @@ from tokenserver.clock import Clock
 def create_console(services: Services, settings: Settings, clock: Clock) -> Console:
     proving = ProvingPages(services.proving_again, services.passkeys, services.sessions, services.kept_forms)
     pages = (
-        *_pages_of_signing_in(services, proving),
+        *_pages_of_signing_in(services, settings, proving),
         *_pages_of_the_whole(services, settings),
         *_pages_of_credentials(services, settings),
         *_pages_that_change_one(services, settings),
@@ -54,7 +54,7 @@ def create_console(services: Services, settings: Settings, clock: Clock) -> Cons
     )
 
 
-def _pages_of_signing_in(services: Services, proving: ProvingPages) -> Iterator[Pages]:
+def _pages_of_signing_in(services: Services, settings: Settings, proving: ProvingPages) -> Iterator[Pages]:
     passkeys, sessions = services.passkeys, services.sessions
     yield SigningInPages(services.signing_in, services.invitations, sessions, passkeys, proving).pages()
     yield SingleSignOnPages(services.single_sign_on, proving).pages()
@@ -65,6 +65,7 @@ def _pages_of_signing_in(services: Services, proving: ProvingPages) -> Iterator[
         recovery_codes=services.recovery_codes,
         passkeys=passkeys,
         sessions=sessions,
+        settings=settings,
     ).pages()
 
 

@@ -164,6 +164,42 @@ def test_a_passkey_is_added_listed_and_removed(server):
     assert "Laptop" not in page.text
 
 
+def test_a_passkey_is_renamed_by_its_owner_and_by_nobody_else(server):
+    visitor, _ = with_passkey(server)
+    passkey = hidden_fields(visitor.open("/account").text)["passkey"]
+    page = visitor.open("/account/passkeys/name", passkey=passkey)
+    assert 'value="Laptop"' in page.text
+    page = visitor.send("/account/passkeys/name", {"passkey": passkey, "name": "  <script> on the  keyring "})
+    assert "The passkey is renamed." in page.text
+    assert "&lt;script&gt; on the keyring" in page.text
+    assert "Laptop" not in page.text
+    assert "renamed a passkey" in signed_in(server).open("/audit").text
+    page = visitor.open("/account/passkeys/name", passkey=passkey)
+    for name in ("x" * 61, "a\u202eb"):
+        page = visitor.send("/account/passkeys/name", {"passkey": passkey, "name": name})
+        assert page.status_code == 422
+        assert 'id="help-name">A name has up to 60 characters' in page.text
+    other = signed_in(server, "bob@example.com")
+    assert other.open("/account/passkeys/name", passkey=passkey).status_code == 404
+    assert other.open("/account/passkeys/name").status_code == 404
+    other.open("/account")
+    assert other.send("/account/passkeys/name", {"passkey": passkey, "name": "Bob's"}).status_code == 404
+    assert "Bob" not in visitor.open("/account").text
+
+
+def test_recovery_codes_can_be_copied_saved_and_printed_with_whose_and_where_they_are(server):
+    visitor, _, _ = with_codes(server)
+    visitor.open("/account")
+    page = visitor.send("/account/recovery-codes").text
+    for way in ('data-copies="codes"', 'data-saves="codes" data-name="recovery-codes.txt"', "data-prints"):
+        assert way in page
+    told = re.search(r'<code id="codes">(.*?)</code>', page, re.DOTALL)
+    assert told is not None
+    assert "ada@example.com\nat auth.example.com" in told[1]
+    assert len(re.findall(r"^[a-z2-7-]{19}$", told[1].replace("</span>", ""), re.MULTILINE)) == 10
+    assert 'data-home="/console/account"' in page, "a reload makes no others"
+
+
 @pytest.mark.parametrize("form", [{}, {"sealed": "x", "answer": "{}"}, {"name": "x" * 61}])
 def test_what_is_no_passkey_keeps_the_name_that_was_typed(server, form):
     visitor = signed_in(server, "ada@example.com")

@@ -279,6 +279,21 @@ def test_there_is_an_end_to_keys(workshop, passkeys, viewer):
         register(passkeys, viewer)
 
 
+def test_a_key_is_renamed_by_its_owner_with_a_line_that_says_from_what_to_what(workshop, passkeys, ada, viewer):
+    key, _ = register(passkeys, viewer)
+    (listed,) = passkeys.list(viewer)
+    bob = a_person(workshop, "bob@example.com").view()
+    for who, which in ((bob, listed.id), (viewer, "unknown")):
+        with pytest.raises(NotFound):
+            passkeys.rename(who, which, "Mine")
+    passkeys.rename(viewer, listed.id, "On the keyring")
+    passkeys.rename(viewer, listed.id, "On the keyring")
+    assert [one.name for one in passkeys.list(viewer)] == ["On the keyring"]
+    (line,) = workshop.audit_lines("passkey:renamed")
+    assert line["detail"]["changed"] == {"name": ["Laptop", "On the keyring"]}
+    assert sign_in(workshop, key), "it is the same key"
+
+
 def test_a_key_that_was_removed_signs_in_nobody(workshop, passkeys, ada, viewer):
     key, _ = register(passkeys, viewer)
     (listed,) = passkeys.list(viewer)

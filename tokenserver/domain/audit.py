@@ -56,6 +56,7 @@ class Event(StrEnum):
     ONE_TIME_CODES_ENABLED = "one_time_codes:enabled"
     PASSKEY_ADDED = "passkey:added"
     PASSKEY_REMOVED = "passkey:removed"
+    PASSKEY_RENAMED = "passkey:renamed"
     PASSWORD_SET = "password:set"
     PROJECT_CREATED = "project:created"
     PROJECT_DELETED = "project:deleted"

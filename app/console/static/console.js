@@ -52,6 +52,7 @@ document.addEventListener("click", async (event) => {
     say(`Saved as ${saver.dataset.name}.`);
     return;
   }
+  if (event.target.closest("[data-prints]")) print();
   const all = event.target.closest("[data-ticks]");
   if (all) {
     for (const box of document.querySelectorAll(`input[name="${all.dataset.ticks}"]`)) box.checked = all.checked;
