@@ -16,6 +16,7 @@ from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Shown, Visit
 from app.inputs.bodies import BulkChange
 from app.inputs.checking import check
+from app.inputs.paging import cursor_at, read_page
 from app.services.actors import Actors
 from app.services.admission import Wanted
 from app.services.bulk import MOST_AT_ONCE, Action, Bulk, Outcome, Task
@@ -57,13 +58,14 @@ class ManyCredentialsPages:
     def preview_again(self, visit: Visit, _: TokenServerError) -> Reply:
         action, named = _action(visit.form), visit.form.text("client_ids").split()
         check(BulkChange, {"action": action.value, "client_ids": named})
-        return self._would(visit, Task(action, tuple(named), Selection()))
+        return self._would(visit, Task(action, tuple(named), Selection()), visit.form.text("rest"))
 
     def unclear(self, visit: Visit, _: TokenServerError) -> Reply:
         """It cannot even be said what it would do."""
         action = visit.form.text("action")
         values = {"action": action if action in set(Action) else Action.DISABLE.value, "typed": {}}
-        return Shown("credentials/bulk.html", {**values, "outcomes": [], "doable": [], "names": {}, "most": 0})
+        nothing = {"outcomes": [], "doable": [], "names": {}, "most": 0, "filters": {}, "rest": ""}
+        return Shown("credentials/bulk.html", {**values, **nothing})
 
     def apply(self, visit: Visit) -> Reply:
         form, action = visit.form, _action(visit.form)
@@ -81,12 +83,14 @@ class ManyCredentialsPages:
             "action": action.value,
             "outcomes": outcomes,
             "names": self._names(visit, outcomes),
+            "filters": _filters(form),
+            "rest": form.text("rest"),
             "as_json": _secrets_as_json(self._settings.issuer, outcomes),
         }
         return Shown("credentials/bulk_done.html", values)
 
-    def _would(self, visit: Visit, task: Task) -> Reply:
-        outcomes = self._bulk.apply(replace(visit.caller, attempt=None), replace(task, dry_run=True))
+    def _would(self, visit: Visit, task: Task, rest: str = "") -> Reply:
+        outcomes, after = self._bulk.part(replace(visit.caller, attempt=None), replace(task, dry_run=True))
         form = visit.form
         values = {
             "action": task.action.value,
@@ -94,6 +98,8 @@ class ManyCredentialsPages:
             "doable": [outcome.client_id for outcome in outcomes if outcome.changes],
             "names": self._names(visit, outcomes[:MOST_SHOWN]),
             "most": MOST_SHOWN,
+            "filters": _filters(form),
+            "rest": rest if after is None else cursor_at(after, task.selection.order.value),
             "typed": {name: form.text(name) for name in ("reason", "grace_hours")},
         }
         return Shown("credentials/bulk.html", values)
@@ -106,10 +112,12 @@ def _chosen(visit: Visit) -> Task:
     """Those that are ticked or, on request, all that match the filters."""
     form, action = visit.form, _action(visit.form)
     if form.flag("all"):
-        filters = {name: form.text(name) for name in FILTERS if name != "sort" and form.text(name)}
+        filters = _filters(form)
         if not filters:
             raise InvalidInput([Fault("/all", "Filter the list first: this would be all that there are.")])
-        return Task(action, None, selection_of(filters, visit.now))
+        selection = selection_of(filters, visit.now)
+        after = read_page(None, form.text("rest") or None, selection.order.value).after
+        return Task(action, None, selection, in_parts=True, after=after)
     named = form.all("client_ids")
     if not named:
         raise InvalidInput([Fault("/client_ids", "Tick the credentials that you mean.")])
@@ -117,6 +125,10 @@ def _chosen(visit: Visit) -> Task:
         raise InvalidInput([Fault("/client_ids", f"Tick at most {MOST_AT_ONCE} at a time.")])
     check(BulkChange, {"action": action.value, "client_ids": named})
     return Task(action, tuple(named), Selection())
+
+
+def _filters(form: Form) -> dict[str, str]:
+    return {name: form.text(name) for name in FILTERS if name != "sort" and form.text(name)}
 
 
 def _action(form: Form) -> Action:

@@ -173,6 +173,7 @@ CHANGED = {
 
 BULK = {
     "disable": ("Disable", "disabled"),
+    "enable": ("Enable", "enabled"),
     "revoke": ("Revoke", "revoked"),
     "rotate": ("Rotate", "rotated"),
 }

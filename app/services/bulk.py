@@ -1,4 +1,4 @@
-"""How are many credentials ended or rotated at once? As one by one, in one transaction, or not at all.
+"""How are many credentials ended, rotated or enabled again at once? As one by one, in one transaction, or not at all.
 
 A dry run tells what would happen to each, and changes nothing. What cannot be done to one (it has ended, or holds admin
 scopes that the caller does not) is told with the others, and then nothing is done to any: an incident is no moment to
@@ -21,7 +21,7 @@ from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.credential import Credential
-from tokenserver.domain.selection import Selection
+from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import Conflict, Refused
 
 MOST_AT_ONCE = 1000
@@ -30,12 +30,14 @@ NOT_THERE = "not_found"
 
 class Action(StrEnum):
     DISABLE = "disable"
+    ENABLE = "enable"
     REVOKE = "revoke"
     ROTATE = "rotate"
 
 
 _EVENTS = {
     Action.DISABLE: Event.CREDENTIAL_DISABLED,
+    Action.ENABLE: Event.CREDENTIAL_ENABLED,
     Action.REVOKE: Event.CREDENTIAL_REVOKED,
     Action.ROTATE: Event.SECRET_ROTATED,
 }
@@ -62,7 +64,10 @@ class TooMany(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What shall be done. `client_ids` or, where they are None, what `selection` selects."""
+    """What shall be done. `client_ids` or, where they are None, what `selection` selects.
+
+    `in_parts`: where more are selected than can be changed at once, to the first of them `after` a place.
+    """
 
     action: Action
     client_ids: tuple[str, ...] | None
@@ -70,6 +75,8 @@ class Task:
     reason: str = ""
     grace_seconds: int = 0
     dry_run: bool = False
+    in_parts: bool = False
+    after: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +98,12 @@ class Bulk:
 
     def apply(self, caller: Caller, order: Task) -> list[Outcome]:
         """In the order of client IDs."""
+        return self.part(caller, order)[0]
+
+    def part(self, caller: Caller, order: Task) -> tuple[list[Outcome], Place | None]:
+        """With the place after which to go on with the rest; None where there is none."""
         with changing(self._store, caller, self._clock) as (tx, now):
-            found = self._found(tx, caller, order, now)
+            found, rest = self._found(tx, caller, order, now)
             named = order.client_ids or ()
             missing = sorted(set(named) - {credential.client_id for credential in found})
             outcomes = [Outcome(client_id, refusal=NOT_THERE) for client_id in missing]
@@ -104,23 +115,28 @@ class Bulk:
                     changed.append((credential, after))
             refused = [outcome.client_id for outcome in outcomes if outcome.refusal is not None]
             if order.dry_run:
-                return outcomes
+                return outcomes, rest
             if refused:
                 raise NotAll(refused)
             if changed:
                 save_changes(tx, caller, _EVENTS[order.action], changed, now)
         self._feed.changed()
-        return outcomes
+        return outcomes, rest
 
-    def _found(self, tx: Transaction, caller: Caller, order: Task, now: float) -> list[Credential]:
+    @staticmethod
+    def _found(tx: Transaction, caller: Caller, order: Task, now: float) -> tuple[list[Credential], Place | None]:
+        rest = None
         if order.client_ids is not None:
             found = tx.credentials.some(caller.organization_id, order.client_ids)
         else:
-            page = tx.credentials.page(caller.organization_id, order.selection, None, MOST_AT_ONCE + 1, now)
+            page = tx.credentials.page(caller.organization_id, order.selection, order.after, MOST_AT_ONCE + 1, now)
+            if order.in_parts and len(page) > MOST_AT_ONCE:
+                page = page[:MOST_AT_ONCE]
+                rest = page[-1][1]
             found = sorted((credential for credential, _ in page), key=lambda credential: credential.client_id)
         if len(found) > MOST_AT_ONCE:
             raise TooMany
-        return found
+        return found, rest
 
     def _one(
         self, tx: Transaction, caller: Caller, order: Task, before: Credential, now: float
@@ -131,6 +147,8 @@ class Bulk:
             match order.action:
                 case Action.DISABLE:
                     after = before.disabled(now)
+                case Action.ENABLE:
+                    after = before.enabled(now)
                 case Action.REVOKE:
                     after = before.revoked(now, order.reason)
                 case Action.ROTATE:

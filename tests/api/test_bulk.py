@@ -29,6 +29,11 @@ def test_what_is_selected_is_disabled_at_once_and_its_tokens_end(stocked):
         assert (found["status"], found["generation"]) == ("disabled", 2)
     assert stocked.read(outside["client_id"])["status"] == "active"
     assert stocked.ok("POST", BULK, body)["count"] == 0
+    again = stocked.ok("POST", BULK, {**body, "action": "enable"})
+    assert (again["count"], ids(again)) == (3, ids(told))
+    for made in inside:
+        found = stocked.read(made["client_id"])
+        assert (found["status"], found["generation"]) == ("active", 2), "their ended tokens stay ended"
 
 
 def test_rotating_many_shows_each_new_secret_once_and_both_work(stocked):
@@ -83,7 +88,7 @@ def test_of_another_organization_nothing_is_found(api):
         ({"action": "disable", "filter": {}}, ""),
         ({"action": "disable", "filter": {"status": ["sleeping"]}}, "/filter/status/0"),
         ({"action": "disable", "filter": {"everything": True}}, "/filter"),
-        ({"action": "enable", "client_ids": ["x"]}, "/action"),
+        ({"action": "end", "client_ids": ["x"]}, "/action"),
         ({"action": "rotate", "client_ids": ["x"], "grace_seconds": 0}, "/grace_seconds"),
     ],
 )

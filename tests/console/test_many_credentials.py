@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from app.services import bulk
 from tests.support.console import hidden_fields, signed_in
 
 API = "https://api.example.com"
@@ -35,6 +36,20 @@ def previewed(visitor, action, client_ids, **more):
 def confirmed(visitor, **more):
     fields = {name: value for name, value in hidden_fields(visitor.page_text).items() if name != "organization"}
     return visitor.send("/credentials/bulk/apply", {**fields, **more})
+
+
+def test_those_that_were_disabled_are_enabled_again(server, three):
+    visitor = signed_in(server)
+    previewed(visitor, "disable", ids(three))
+    confirmed(visitor)
+    page = previewed(visitor, "enable", ids(three))
+    assert "This would enable 3 credentials" in page.text
+    assert "stays ended" in page.text
+    assert "3 credentials enabled" in confirmed(visitor).text
+    assert {status_of(server, client_id) for client_id in ids(three)} == {"active"}
+    page = previewed(visitor, "enable", ids(three))
+    assert "There is nothing to enable" in page.text
+    assert "it is enabled already" in page.text
 
 
 @pytest.mark.parametrize("action", ["disable", "revoke", "rotate"])
@@ -170,6 +185,29 @@ def test_all_that_match_the_filters_are_meant_on_other_pages_too(server):
     confirmed(visitor)
     found = server.call("GET", "/v1/credentials?status=active").get_json()["items"]
     assert {one["name"] for one in found} == {"admin", "new"}
+
+
+def test_where_more_match_than_can_be_changed_at_once_it_goes_part_by_part(server, monkeypatch):
+    monkeypatch.setattr(bulk, "MOST_AT_ONCE", 4)
+    made = [server.call("POST", "/v1/credentials", {"name": f"old {number}"}).get_json() for number in range(10)]
+    visitor = signed_in(server)
+    visitor.open("/credentials", q="old")
+    page = visitor.send("/credentials/bulk", {"action": "disable", "all": "yes", "q": "old"})
+    counted = []
+    for _ in range(3):
+        counted.append(re.findall(r"This would disable (\d+) credentials", page.text)[0])
+        page = confirmed(visitor)
+        assert page.status_code == 200
+        if "Go on with the rest" not in page.text:
+            break
+        page = visitor.send("/credentials/bulk", hidden_fields(page.text))
+    assert counted == ["4", "4", "2"]
+    assert {status_of(server, client_id) for client_id in ids(made)} == {"disabled"}
+    page = visitor.send("/credentials/bulk", {"action": "disable", "all": "yes", "q": "old"})
+    assert "There is nothing to disable" in page.text
+    assert "Go on with the rest" in page.text
+    page = visitor.send("/credentials/bulk", {"action": "disable", "all": "yes", "q": "old", "rest": "made up"})
+    assert page.status_code == 400
 
 
 def test_it_is_asked_who_it_is_before_anything_is_done(server, three):

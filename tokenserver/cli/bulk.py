@@ -39,13 +39,13 @@ def bulk_command() -> click.Command:
 
 
 @shared_options
-@click.argument("action", type=click.Choice(["disable", "revoke", "rotate"]))
+@click.argument("action", type=click.Choice(["disable", "enable", "revoke", "rotate"]))
 @click.argument("client_ids", nargs=-1, metavar="[CLIENT_ID]...")
 @click.option("--dry-run", is_flag=True, help="Show what would happen to each, and change nothing.")
 @click.option("--reason", help="Of a revocation.")
 @click.option("--grace", type=Reading("DURATION", duration), metavar="DURATION", help="Of a rotation: 24h, 7d.")
 def bulk(session: Session, action: str, client_ids: tuple[str, ...], *, dry_run: bool, **given: Any) -> None:
-    """Disable, revoke or rotate many credentials: those that are named, or those that the options select.
+    """Disable, enable, revoke or rotate many credentials: those that are named, or those that the options select.
 
     All of them or none, at most 1,000. What would happen is shown and asked about first.
     """

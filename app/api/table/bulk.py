@@ -16,7 +16,7 @@ def rows(do: BulkOperations) -> tuple[Operation, ...]:
             path=PATH,
             scope="credentials:write",
             handler=do.change_many,
-            summary="Disable, revoke or rotate many credentials",
+            summary="Disable, enable, revoke or rotate many credentials",
             description=(
                 "All of them in one transaction, or none; `dry_run` tells what would happen to each. At most 1,000 at a"
                 " time. 409: it cannot be done to some of them, or too many are selected."
