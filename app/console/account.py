@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
+from app.console import words
 from app.console.agents import browser_of
 from app.console.door import PROVE
+from app.console.moments import lasting
 from app.console.page import Again, Handler, Page, Pages, Reply, Sent, Shown, Visit
 from app.console.proving import answered, asked
-from app.console.rendering import lasting
 from app.services.one_time_codes import NothingBegun, OneTimeCodes
 from app.services.own_proofs import OwnProofs
 from app.services.passkeys import Passkeys
@@ -88,7 +89,7 @@ class AccountPages:
     def password_set(self, visit: Visit) -> Reply:
         form = visit.form
         if form.exactly("password") != form.exactly("repeated"):
-            raise InvalidInput([Fault("/repeated", "The two are not the same.")])
+            raise InvalidInput([Fault("/repeated", words.NOT_THE_SAME)])
         token = self._own_proofs.set_password(visit.viewer, form.exactly("old_password"), form.exactly("password"))
         return Sent(ACCOUNT, "password_set", cookie=token)
 
@@ -109,7 +110,7 @@ class AccountPages:
 
     def codes_confirmed(self, visit: Visit) -> Reply:
         codes = self._one_time_codes.confirm(visit.viewer, visit.form.text("code"))
-        return self._shown_once(codes, "One-time codes are on.")
+        return self._shown_once(codes, words.CODES_ON)
 
     def codes_again(self, visit: Visit, fault: TokenServerError) -> Reply:
         return self.codes(visit) if isinstance(fault, InvalidInput) else Sent(ACCOUNT)
@@ -120,9 +121,7 @@ class AccountPages:
         return Sent(ACCOUNT, "codes_off" if confirmed else "codes_dropped")
 
     def recovery_codes(self, visit: Visit) -> Reply:
-        return self._shown_once(
-            self._recovery_codes.renew(visit.viewer), "The codes you had before are worth nothing now."
-        )
+        return self._shown_once(self._recovery_codes.renew(visit.viewer), words.CODES_RENEWED)
 
     def _shown_once(self, codes: Sequence[str], done: str) -> Reply:
         """In the answer itself: nobody can come back to it."""
@@ -140,7 +139,7 @@ class AccountPages:
 
     def passkey_added(self, visit: Visit) -> Reply:
         codes = self._passkeys.add(visit.viewer, *answered(visit), visit.form.text("name"))
-        return self._shown_once(codes, "The passkey is added.") if codes else Sent(ACCOUNT, "passkey_added")
+        return self._shown_once(codes, words.NOTICES["passkey_added"]) if codes else Sent(ACCOUNT, "passkey_added")
 
     def passkey_again(self, visit: Visit, _: TokenServerError) -> Reply:
         values = {"no_passkeys": self._passkeys.unavailable, "name": visit.form.text("name")[:100]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.console import words
+
 _BROWSERS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -29,5 +31,5 @@ def browser_of(agent: str) -> str:
     """`Firefox on Linux`; what it says itself where we know neither."""
     browser = next((name for sign, name in _BROWSERS.items() if sign in agent), None)
     system = next((name for sign, name in _SYSTEMS.items() if sign in agent), None)
-    known = " on ".join(name for name in (browser, system) if name is not None)
-    return known or agent[:_LONGEST] or "an unknown browser"
+    known = words.BROWSER_ON.join(name for name in (browser, system) if name is not None)
+    return known or agent[:_LONGEST] or words.UNKNOWN_BROWSER

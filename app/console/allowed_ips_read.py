@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.console import words
 from tokenserver.domain.allowed_ips import AllowedIPs, InvalidAllowedIPs
 
 
@@ -26,11 +27,11 @@ class Ranges:
             return ""
         ipv4, ipv6 = self.allowed.sizes()
         told = [
-            f"{_number(count)} {family} address{'es' if count != 1 else ''}"
+            words.counted(count, words.ADDRESSES).format(number=_number(count), family=family)
             for count, family in ((ipv4, "IPv4"), (ipv6, "IPv6"))
             if count
         ]
-        return " and ".join(told)
+        return words.AND.join(told)
 
 
 def read_ranges(text: str, address: str) -> Ranges:
@@ -48,4 +49,4 @@ def _number(count: int) -> str:
     if count < 10**9:
         return f"{count:,}"
     exponent = count.bit_length() - 1
-    return f"2^{exponent}" if count == 1 << exponent else f"about 2^{exponent}"
+    return f"2^{exponent}" if count == 1 << exponent else words.ABOUT.format(f"2^{exponent}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from app.console import words
 from app.console.editing import MOST_NAMED, listed, meanwhile, refuse_other_name, version_of
 from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
@@ -22,7 +23,7 @@ from tokenserver.errors import Conflict, InvalidInput, PreconditionFailed, Token
 
 _READ, _WRITE = Wanted("apis:read"), Wanted("apis:write")
 _ONE = "/apis/<api_id>"
-_HELD = "Credentials hold what you take away: tick that it is taken from them, or go back and leave it."
+_HELD = words.SCOPES_HELD
 
 
 class ApiPages:

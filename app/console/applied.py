@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.console import words
 from app.console.changing import MOST_ROUNDS, PATH, applied_query, rounds_of
 from app.console.credentials import READ
 from app.console.page import Page, Pages, Reply, Shown, Visit
@@ -55,7 +56,7 @@ class AppliedPages:
         """Who has applied the change with the number in the query; a piece of it is asked for every second."""
         number = visit.query.get("seq", "")
         if not number.isascii() or not number.isdigit() or len(number) > 15:
-            raise NotFound("There is no change with this number yet.")
+            raise NotFound(words.NO_SUCH_CHANGE)
         view = self._credentials.get(visit.caller, visit.id)
         api_ids = visit.query.get("apis", "").split(",")[:_MOST_APIS]
         rounds = rounds_of(visit.query.get("rounds", "0"))

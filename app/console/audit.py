@@ -122,7 +122,7 @@ def _told(said: Mapping[str, Any], names: Mapping[str, str]) -> Told:
 
 def _value(value: object) -> str:
     if value is None or value in ([], ""):
-        return "none"
+        return words.NONE
     if isinstance(value, list):
         text = ", ".join(" ".join(_flat(one)) for one in value)
     elif isinstance(value, dict):
@@ -147,5 +147,5 @@ def _with_moments(query: Mapping[str, str]) -> dict[str, str]:
             moment = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
             asked[name] = str(rfc3339(moment + more))
         except ValueError:  # the last day of all has no day after it
-            raise InvalidRequest("Write a date such as 2027-11-21.") from None
+            raise InvalidRequest(words.DATE) from None
     return asked

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.console import words
 from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Shown, Visit
 from app.inputs.paging import cursor_at, read_page
@@ -116,7 +117,7 @@ def selection_of(asked: Mapping[str, str], now: float) -> Selection:
     form = Form(tuple(asked.items()))
     days, day = form.number("unused"), form.day("expires")
     if days is not None and not 1 <= days <= _LONGEST_UNUSED:
-        raise InvalidInput([Fault("/unused", f"Write a number of days from 1 to {_LONGEST_UNUSED}.")])
+        raise InvalidInput([Fault("/unused", words.DAYS_UP_TO.format(_LONGEST_UNUSED))])
     if days is not None:
         selects["unused_since"] = str(rfc3339(now - days * DAY))
     if day is not None:

@@ -41,49 +41,47 @@ def _told(credential: Credential, apis: Sequence[Api]) -> dict[str, str]:
     terms, grants = credential.restrictions, {grant.audience: grant for grant in credential.restrictions.grants}
     return {
         words.CHANGED["name"]: credential.name,
-        words.CHANGED["description"]: credential.description or "none",
-        words.CHANGED["roles"]: ", ".join(sorted(terms.roles)) or "none",
-        **{f"{words.CHANGED['grants']} at {api.audience}": _access_told(grants.get(api.audience)) for api in apis},
+        words.CHANGED["description"]: credential.description or words.NONE,
+        words.CHANGED["roles"]: ", ".join(sorted(terms.roles)) or words.NONE,
+        **{words.SCOPES_AT.format(api.audience): _access_told(grants.get(api.audience)) for api in apis},
         words.CHANGED["allowed_ips"]: _ranges_told(credential),
         words.CHANGED["token_lifetime"]: f"{terms.token_lifetime:,}",
         words.CHANGED["expires_at"]: _moment_told(terms.expires_at),
-        words.CHANGED["project"]: credential.project or "none",
-        words.CHANGED["environment"]: credential.environment or "none",
+        words.CHANGED["project"]: credential.project or words.NONE,
+        words.CHANGED["environment"]: credential.environment or words.NONE,
         words.CHANGED["rotation_schedule"]: _schedule_told(credential.schedule),
     }
 
 
 def _is_access(label: str) -> bool:
-    return label.startswith(f"{words.CHANGED['grants']} at ")
+    return label.startswith(words.SCOPES_AT.format(""))
 
 
 def _access_told(grant: Grant | None) -> str:
     if grant is None:
-        return "none"
+        return words.NONE
     if grant.access is not Access.CUSTOM:
         return words.ACCESS[grant.access.value]
-    return ", ".join(sorted(grant.scopes)) or "none"
+    return ", ".join(sorted(grant.scopes)) or words.NONE
 
 
 def _ranges_told(credential: Credential) -> str:
     allowed = credential.restrictions.allowed_ips
     if allowed is None:
-        return "anywhere"
+        return words.ANYWHERE
     ranges = allowed.normal_form()
     more = len(ranges) - _MOST_RANGES
     shown = ", ".join(ranges[:_MOST_RANGES])
-    return shown if more <= 0 else f"{shown} and {more:,} more (list {allowed.digest()[:8]})"
+    return shown if more <= 0 else words.AND_MORE_RANGES.format(shown, more, allowed.digest()[:8])
 
 
 def _moment_told(moment: int | None) -> str:
     text = rfc3339(moment)
-    return "never" if text is None else f"{text[:10]} {text[11:19]} UTC"
+    return words.NEVER if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 
 def _schedule_told(schedule: RotationSchedule | None) -> str:
     if schedule is None:
-        return "none"
-    return (
-        f"every {schedule.interval_days} days; {days_told(schedule.grace_seconds)} days to claim;"
-        f" then {words.ON_UNCLAIMED[schedule.on_unclaimed.value]}"
-    )
+        return words.NONE
+    then = words.ON_UNCLAIMED[schedule.on_unclaimed.value]
+    return words.SCHEDULE.format(schedule.interval_days, days_told(schedule.grace_seconds), then)

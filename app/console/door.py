@@ -25,9 +25,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import dump_cookie
 
 from app.console import words
-from app.console.forms import CSRF, KEPT, ONCE, Form, faults_by_field
+from app.console.forms import CSRF, KEPT, ONCE, Form
 from app.console.page import AskingAgain, Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
 from app.console.rendering import assets, rendering
+from app.console.telling import faults_by_field
 from app.http import LARGEST_BODY, REALM, address_of, answer_failures, failure_headers, named, request_id_of
 from app.services.admission import Wanted
 from app.services.audit import Caller
@@ -73,14 +74,11 @@ _MOST_FIELDS = 2000
 class NotFromOurPage(Refused):
     code = "cross_site"
     status = 403
-    public = "This did not come from a page of this console, or that page is too old: open it again and repeat it."
+    public = words.NOT_FROM_OUR_PAGE
 
 
 class SentAlready(InProgress):
-    public = (
-        "This form has been sent before, and what it asks for is done once. A secret that was shown then is not shown"
-        " again: if nobody kept it, regenerate it."
-    )
+    public = words.SENT_ALREADY
 
 
 class Console:
@@ -366,7 +364,7 @@ def _form_of(asked: Request) -> Form:
     except RequestEntityTooLarge:
         raise TooLarge from None
     if len(form.fields) > _MOST_FIELDS:
-        raise TooLarge("This form has too many fields.")
+        raise TooLarge(words.TOO_MANY_FIELDS)
     return form
 
 
@@ -391,7 +389,7 @@ def _admitted(viewer: Viewer, wanted: Wanted) -> Caller:
         return viewer.caller()
     if wanted.own is not None and viewer.may(wanted.own):
         return viewer.caller(only_own=True)
-    raise InsufficientScope("Your role does not allow this. Ask an owner of the organization.")
+    raise InsufficientScope(words.NOT_YOUR_ROLE)
 
 
 def _attempt(once: str, visit: Visit) -> Attempt:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from app.console import words
 from app.console.forms import Form
 from app.console.page import Visit
 from app.inputs.paging import Page, read_page
@@ -29,7 +30,7 @@ def version_of(form: Form) -> int:
 def refuse_other_name(form: Form, name: str) -> None:
     """Raise InvalidInput unless this name was typed, as people compare names."""
     if name_key(form.text("typed_name")) != name_key(name):
-        raise InvalidInput([Fault("/typed_name", "This is not it: nothing was done. Type it as it is shown.")])
+        raise InvalidInput([Fault("/typed_name", words.NOT_AS_SHOWN)])
 
 
 def listed(
@@ -47,8 +48,5 @@ def meanwhile(fault: TokenServerError | None, saved: Mapping[str, str], typed: M
     """Values of a form that is shown again: where somebody else was faster, what they saved beside what was typed."""
     if not isinstance(fault, PreconditionFailed):
         return {"saved": {}}
-    told = PreconditionFailed(
-        "Somebody else has changed it since you opened this form. What you typed is still here, with what they saved"
-        " beside it: save again to put yours in its place."
-    )
+    told = PreconditionFailed(words.CHANGED_MEANWHILE)
     return {"fault": told, "saved": {name: text for name, text in saved.items() if text != typed.get(name, "")}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from app.console import words
 from app.console.page import Page, Pages, Reply, Shown, Visit
 from app.services.actors import Actors
 from app.services.admission import Wanted
@@ -38,7 +39,7 @@ class ExplainPages:
         form = visit.form
         token = "".join(form.text("token").split())
         if not token:
-            raise InvalidInput([Fault("/token", "Paste an access token.")])
+            raise InvalidInput([Fault("/token", words.PASTE_A_TOKEN)])
         found = self._explaining.explain(
             visit.caller,
             token.removeprefix("Bearer"),

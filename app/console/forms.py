@@ -1,14 +1,15 @@
-"""What was typed? A form's fields as values, with each fault at its field.
+"""What was typed? A form's fields as values.
 
 A field that is missing is empty: that is how browsers send a box that is not ticked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from app.console import words
 from tokenserver.errors import Fault, InvalidInput
 
 CSRF, ONCE, KEPT = "csrf", "once", "kept"
@@ -42,7 +43,7 @@ class Form:
         if not text:
             return None
         if not text.isascii() or not text.isdigit() or len(text) > 12:
-            raise InvalidInput([Fault(f"/{name}", "Write a whole number.")])
+            raise InvalidInput([Fault(f"/{name}", words.WHOLE_NUMBER)])
         return int(text)
 
     def day(self, name: str) -> int | None:
@@ -53,7 +54,7 @@ class Form:
         try:
             return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
         except ValueError:
-            raise InvalidInput([Fault(f"/{name}", "Write a date such as 2027-11-21.")]) from None
+            raise InvalidInput([Fault(f"/{name}", words.DATE)]) from None
 
     def to_keep(self) -> Iterator[tuple[str, str]]:
         """What may be sent back and shown again: no secret, and nothing of the door's.
@@ -62,13 +63,3 @@ class Form:
         """
         hidden = _SECRETS | {CSRF, ONCE, KEPT}
         yield from [(key, value) for key, value in self.fields if key not in hidden] or [("pressed", "yes")]
-
-
-def faults_by_field(fault: Exception) -> dict[str, str]:
-    """Field to hint: of `/allowed_ips/2`, the field is `allowed_ips`."""
-    found: dict[str, str] = {}
-    faults: Iterable[Fault] = fault.faults if isinstance(fault, InvalidInput) else ()
-    for one in faults:
-        name = one.pointer.strip("/").partition("/")[0]
-        found[name] = f"{found[name]} {one.hint}" if name in found else one.hint
-    return found

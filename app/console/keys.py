@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.console import words
 from app.console.editing import refuse_other_name
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.services.admission import Wanted
@@ -49,4 +50,4 @@ class KeyPages:
         for view in self._keys.views():
             if view.key.kid == visit.id and view.key.revoked_at is None:
                 return view
-        raise NotFound("There is no signing key with this ID that could be revoked.")
+        raise NotFound(words.NO_SUCH_KEY)

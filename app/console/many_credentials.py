@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.console import words
 from app.console.credentials import FILTERS, selection_of
 from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Shown, Visit
@@ -76,7 +77,7 @@ class ManyCredentialsPages:
             body["grace_seconds"] = hours * HOUR
         asked = check(BulkChange, body)
         if action is Action.REVOKE and form.number("confirmed") != len(named):
-            raise InvalidInput([Fault("/confirmed", f"Type {len(named)} to revoke them for ever.")])
+            raise InvalidInput([Fault("/confirmed", words.TYPE_THEIR_NUMBER.format(len(named)))])
         task = Task(action, tuple(named), Selection(), asked.reason, asked.grace_seconds)
         outcomes = self._bulk.apply(visit.caller, task)
         values = {
@@ -114,15 +115,15 @@ def _chosen(visit: Visit) -> Task:
     if form.flag("all"):
         filters = _filters(form)
         if not filters:
-            raise InvalidInput([Fault("/all", "Filter the list first: this would be all that there are.")])
+            raise InvalidInput([Fault("/all", words.FILTER_FIRST)])
         selection = selection_of(filters, visit.now)
         after = read_page(None, form.text("rest") or None, selection.order.value).after
         return Task(action, None, selection, in_parts=True, after=after)
     named = form.all("client_ids")
     if not named:
-        raise InvalidInput([Fault("/client_ids", "Tick the credentials that you mean.")])
+        raise InvalidInput([Fault("/client_ids", words.TICK_SOME)])
     if len(named) > MOST_AT_ONCE:
-        raise InvalidInput([Fault("/client_ids", f"Tick at most {MOST_AT_ONCE} at a time.")])
+        raise InvalidInput([Fault("/client_ids", words.TICK_FEWER.format(MOST_AT_ONCE))])
     check(BulkChange, {"action": action.value, "client_ids": named})
     return Task(action, tuple(named), Selection())
 
@@ -135,7 +136,7 @@ def _action(form: Form) -> Action:
     try:
         return Action(form.text("action"))
     except ValueError:
-        raise InvalidInput([Fault("/action", "Choose what to do with them.")]) from None
+        raise InvalidInput([Fault("/action", words.CHOOSE_WHAT_TO_DO)]) from None
 
 
 def _secrets_as_json(issuer: str, outcomes: Sequence[Outcome]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from app.console import words
 from app.console.applied import AppliedPages
 from app.console.changing import PATH
 from app.console.credentials import WRITE
@@ -73,5 +74,5 @@ def _grace(form: Form) -> int:
     try:
         asked = check(Rotation, {"grace_seconds": (amount or 0) * unit})
     except InvalidInput:
-        raise InvalidInput([Fault("/grace", "Choose from 1 hour to 30 days.")]) from None
+        raise InvalidInput([Fault("/grace", words.GRACE_OFFERED)]) from None
     return asked.grace_seconds

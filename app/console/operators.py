@@ -8,9 +8,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from app.console import words
 from app.console.editing import MOST_CHOICES, MOST_NAMED, listed, meanwhile, refuse_other_name, version_of
 from app.console.operator_forms import OPEN, body_of, typed_in, typed_of
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
+from app.console.telling import in_words
 from app.inputs.bodies import OperatorChange, OperatorCreation
 from app.inputs.checking import check
 from app.inputs.operators import changing, membership_of
@@ -145,7 +147,7 @@ class OperatorPages:
 
 
 def _at_its_field(fault: TokenServerError) -> dict[str, Any]:
-    return {"faults": {fault.part: fault.public}} if isinstance(fault, BeyondYou) else {}
+    return {"faults": {fault.part: in_words(fault)}} if isinstance(fault, BeyondYou) else {}
 
 
 def _told(typed: dict[str, Any]) -> dict[str, str]:
@@ -154,7 +156,7 @@ def _told(typed: dict[str, Any]) -> dict[str, str]:
     return {
         "name": typed["name"],
         "role": typed["role"],
-        "platform_admin": "yes" if typed["platform_admin"] else "no",
-        "roles": "all" if typed["all_roles"] else ", ".join(sorted(typed["roles"])) or "none",
-        "grants": "all" if typed["all_grants"] else "; ".join(sorted(grants)) or "none",
+        "platform_admin": words.YES if typed["platform_admin"] else words.NO,
+        "roles": words.ALL if typed["all_roles"] else ", ".join(sorted(typed["roles"])) or words.NONE,
+        "grants": words.ALL if typed["all_grants"] else "; ".join(sorted(grants)) or words.NONE,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from app.console import words
 from app.console.charts import bars
 from app.console.page import Page, Pages, Reply, Shown, Visit
 from app.services.activity import Activities, Activity
@@ -52,8 +53,8 @@ def _periods(activity: Activity, written: str) -> list[tuple[str, int, int]]:
 def _charts(activity: Activity, written: str) -> dict[str, object]:
     rows = _periods(activity, written)
     return {
-        "issued": bars("Tokens issued", [(label, issued) for label, issued, _ in rows], "good"),
-        "refused": bars("Tokens refused", [(label, refused) for label, _, refused in rows], "bad"),
+        "issued": bars(words.TOKENS_ISSUED, [(label, issued) for label, issued, _ in rows], "good"),
+        "refused": bars(words.TOKENS_REFUSED, [(label, refused) for label, _, refused in rows], "bad"),
     }
 
 

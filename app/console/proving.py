@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from urllib.parse import quote
 
+from app.console import words
 from app.console.door import PROVE, SECOND_STEP, way
 from app.console.forms import KEPT
 from app.console.page import Attached, Page, Pages, Reply, Sent, Shown, Visit
@@ -123,7 +124,7 @@ class ProvingPages:
             case "passkey":
                 return self._proving_again.by_passkey(viewer, *answered(visit))
             case _:
-                raise InvalidRequest("Nothing was sent that proves who you are.")
+                raise InvalidRequest(words.NO_PROOF)
 
 
 def _way_on(visit: Visit) -> tuple[str, str]:

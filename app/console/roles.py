@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from app.console import words
 from app.console.editing import MOST_CHOICES, MOST_NAMED, listed, meanwhile, refuse_other_name, version_of
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.bodies import RoleChange, RoleCreation
@@ -15,7 +16,7 @@ from tokenserver.errors import Conflict, TokenServerError
 
 _READ, _WRITE = Wanted("roles:read"), Wanted("roles:write")
 _ONE = "/roles/<role_id>"
-_HELD = "Credentials hold this role: tick that it is taken from them, or change them first."
+_HELD = words.ROLE_HELD
 
 
 class RolePages:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.console.forms import Form
+from app.console.telling import otherwise
 from app.inputs.fields import MOST_SCOPES
 from tokenserver.domain.catalogue import Kind, Scope
 from tokenserver.errors import InvalidInput
@@ -80,5 +81,6 @@ class ScopeRows:
                 name = f"scopes-{filled[int(steps[1])]}-{steps[2]}"
             else:
                 name = steps[0]
-            found[name] = f"{found[name]} {one.hint}" if name in found else one.hint
+            hint = otherwise(one.hint)
+            found[name] = f"{found[name]} {hint}" if name in found else hint
         return found

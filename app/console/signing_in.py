@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.console import words
 from app.console.door import SIGN_IN, way
 from app.console.forms import KEPT
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit
@@ -98,7 +99,7 @@ class SigningInPages:
     def set_up_done(self, visit: Visit) -> Reply:
         form = visit.form
         if form.exactly("password") != form.exactly("repeated"):
-            raise InvalidInput([Fault("/repeated", "The two are not the same.")])
+            raise InvalidInput([Fault("/repeated", words.NOT_THE_SAME)])
         return self._let_in(visit, self._invitations.accept(visit.id, form.exactly("password"), visit.visitor))
 
     def set_up_again(self, visit: Visit, fault: TokenServerError) -> Reply:

@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from app.console import words
 from app.console.revealing import TOKEN_PATH
 from tokenserver.domain.credential import Credential
 from tokenserver.domain.names import ADMIN_AUDIENCE
@@ -86,7 +87,7 @@ token=$(printf 'user = "%s:%s"' {terms.client_id} "${SECRET}" |
 printf 'Authorization: Bearer %s' "$token" |
     curl --silent --show-error --fail-with-body --header @- {shlex.quote(terms.address)}
 """
-    return Snippet("curl", "curl", f"curl, jq; export {SECRET}=…", text)
+    return Snippet("curl", "curl", words.SNIPPET_CURL.format(SECRET), text)
 
 
 def _python(terms: _Terms) -> Snippet:
@@ -107,7 +108,7 @@ session.auth = TokenAuth(source, api)
 
 print(session.get(api).status_code)
 """
-    return Snippet("python", "Python", f"pip install tokenserver requests; export {SECRET}=…", text)
+    return Snippet("python", "Python", words.SNIPPET_PYTHON.format(SECRET), text)
 
 
 def _node(terms: _Terms) -> Snippet:
@@ -127,7 +128,7 @@ const {{ access_token: token, expires_in: seconds }} = await answer.json(); // u
 const called = await fetch({_quoted(terms.address)}, {{ headers: {{ Authorization: `Bearer ${{token}}` }} }});
 console.log(called.status);
 """
-    return Snippet("node", "Node", f"Node 18 or newer, as a file app.mjs; export {SECRET}=…", text)
+    return Snippet("node", "Node", words.SNIPPET_NODE.format(SECRET), text)
 
 
 def _flask(terms: _Terms) -> Snippet:
@@ -211,7 +212,7 @@ location = /_token {{
     proxy_set_header Forwarded "";
 }}
 """
-    return Snippet("nginx", "nginx", "TOKENSERVER_TRUSTED_PROXIES names the address of nginx", text)
+    return Snippet("nginx", "nginx", words.SNIPPET_NGINX, text)
 
 
 def _quoted(text: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from app.console import words
 from app.console.forms import Form
 from app.services.audit import Caller
 from tokenserver.clock import DAY, rfc3339
@@ -158,7 +159,7 @@ def _expiry(form: Form) -> Body:
         return {}
     day = form.day("expires_at")
     if day is None:
-        raise InvalidInput([Fault("/expires_at", "Choose the day.")])
+        raise InvalidInput([Fault("/expires_at", words.CHOOSE_THE_DAY)])
     return {"expires_at": rfc3339(day + DAY - 1)}
 
 
@@ -167,7 +168,7 @@ def _schedule(form: Form) -> Body | None:
     if interval is None:
         return None
     if grace and _DAYS.fullmatch(grace) is None:
-        raise InvalidInput([Fault("/grace_days", "Write a number of days.")])
+        raise InvalidInput([Fault("/grace_days", words.NUMBER_OF_DAYS)])
     return {
         "interval_days": interval,
         **({"grace_seconds": round(float(grace) * DAY)} if grace else {}),

@@ -1,6 +1,24 @@
-"""What does the console call things, where code chooses the word? All other texts are in `templates/`."""
+"""What does the console call things, where code chooses the word? All other texts are in `templates/`.
+
+Who translates the console translates these two places. What stands in braces is filled in.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Counted(NamedTuple):
+    """What is said of one, and of any other number."""
+
+    one: str
+    many: str
+
+
+def counted(count: int, names: Counted) -> str:
+    """`{}` is the number; what else is in braces stays for who asked."""
+    return (names.one if count == 1 else names.many).replace("{}", str(count))
+
 
 NOTICES = {
     "signed_out": "You are signed out.",
@@ -236,3 +254,146 @@ REFUSED_FOR = {
     "scope": "the scope",
 }
 """Why a call would have been refused."""
+
+# --- moments, numbers, and what holds nothing ---
+
+DAYS = Counted("{} day", "{} days")
+HOURS = Counted("{} hour", "{} hours")
+MINUTES = Counted("{} minute", "{} minutes")
+SECONDS = Counted("{} second", "{} seconds")
+AGO, AHEAD, NEVER = "{} ago", "in {}", "never"
+YES, NO, ALL, NONE = "yes", "no", "all", "none"
+AND, ABOUT, ANYWHERE = " and ", "about {}", "anywhere"
+ADDRESSES = Counted("{number} {family} address", "{number} {family} addresses")
+AND_MORE_RANGES = "{} and {:,} more (list {})"
+SCOPES_AT = "Scopes at {}"
+"""An audience; begins as the label of every API's scopes does."""
+SCHEDULE = "every {} days; {} days to claim; then {}"
+BROWSER_ON, UNKNOWN_BROWSER = " on ", "an unknown browser"
+TOKENS_ISSUED, TOKENS_REFUSED = "Tokens issued", "Tokens refused"
+CODES_ON = "One-time codes are on."
+CODES_RENEWED = "The codes you had before are worth nothing now."
+
+SNIPPET_CURL = "curl, jq; export {}=…"
+SNIPPET_PYTHON = "pip install tokenserver requests; export {}=…"
+SNIPPET_NODE = "Node 18 or newer, as a file app.mjs; export {}=…"
+SNIPPET_NGINX = "TOKENSERVER_TRUSTED_PROXIES names the address of nginx"
+"""What an example takes."""
+
+# --- what is wrong with a form ---
+
+WHOLE_NUMBER = "Write a whole number."
+NUMBER_OF_DAYS = "Write a number of days."
+DAYS_UP_TO = "Write a number of days from 1 to {}."
+DATE = "Write a date such as 2027-11-21."
+CHOOSE_THE_DAY = "Choose the day."
+GRACE_OFFERED = "Choose from 1 hour to 30 days."
+NOT_THE_SAME = "The two are not the same."
+NOT_AS_SHOWN = "This is not it: nothing was done. Type it as it is shown."
+PASTE_A_TOKEN = "Paste an access token."
+TICK_SOME = "Tick the credentials that you mean."
+TICK_FEWER = "Tick at most {} at a time."
+CHOOSE_WHAT_TO_DO = "Choose what to do with them."
+FILTER_FIRST = "Filter the list first: this would be all that there are."
+TYPE_THEIR_NUMBER = "Type {} to revoke them for ever."
+SCOPES_HELD = "Credentials hold what you take away: tick that it is taken from them, or go back and leave it."
+ROLE_HELD = "Credentials hold this role: tick that it is taken from them, or change them first."
+
+# --- why it was not done ---
+
+CHANGED_MEANWHILE = (
+    "Somebody else has changed it since you opened this form. What you typed is still here, with what they saved"
+    " beside it: save again to put yours in its place."
+)
+NOT_FROM_OUR_PAGE = (
+    "This did not come from a page of this console, or that page is too old: open it again and repeat it."
+)
+SENT_ALREADY = (
+    "This form has been sent before, and what it asks for is done once. A secret that was shown then is not shown"
+    " again: if nobody kept it, regenerate it."
+)
+TOO_MANY_FIELDS = "This form has too many fields."
+NOT_YOUR_ROLE = "Your role does not allow this. Ask an owner of the organization."
+NO_PROOF = "Nothing was sent that proves who you are."
+NO_SUCH_CHANGE = "There is no change with this number yet."
+NO_SUCH_KEY = "There is no signing key with this ID that could be revoked."
+
+INSTEAD = {
+    "idempotency_key_reused": "This form was sent before, with something else in it. Reload the page, and try again.",
+    "method_not_allowed": "This is not a page that can be opened.",
+    "not_all": "It cannot be done to some of them any more, so that nothing was done. This is how they are now.",
+    "still_held": "Credentials hold it: change them first, or have it taken from each of them.",
+    "too_many": "These are too many at once: select fewer at a time.",
+}
+"""Code of a refusal to what a page says instead of what it says of itself."""
+
+OTHERWISE = {
+    "A role is not in the catalogue: create it first with POST /v1/roles.": (
+        "One of the roles is not there any more. Reload the page to see which there are."
+    ),
+    "A scope is not in the catalogue of this API.": (
+        "One of the scopes is not there any more. Reload the page to see which there are."
+    ),
+    "cursor is not one that this list gave out: begin again without it.": (
+        "This part of the list is not there: begin with its first page."
+    ),
+    "It has changed since you read it: read it again and repeat your change.": (
+        "Somebody else has changed it since you opened the page. This is how it is now: look at it, and repeat what"
+        " you meant to do."
+    ),
+    "List scopes only where access is custom.": "Tick scopes only where you name them one by one.",
+    "Must be an absolute URI without fragment, of at most 255 characters, such as https://api.example.com.": (
+        "Write an address such as https://api.example.com: at most 255 characters, and no #."
+    ),
+    "Must be an ID as it was given out.": "This is no ID of anything here.",
+    "Must be an object.": "Reload the page, and try again.",
+    "Must be a date and time with offset as in RFC 3339, such as 2030-12-31T23:59:59Z; or null.": DATE,
+    "Name at least one address; null, not an empty list, means from anywhere.": (
+        "Write at least one address, or leave it empty: then it may be used from anywhere."
+    ),
+    "The grace period must be shorter than the interval: lessen grace_seconds.": (
+        "The days to claim the new secret must be fewer than those between two rotations."
+    ),
+    "The request body is too large.": "This is more than can be sent at once.",
+    "The request conflicts with the present state.": "This cannot be done as things are now.",
+    "The request is malformed.": "What was sent cannot be read. Reload the page, and try again.",
+    "There is no operator with this ID: see GET /v1/operators.": "This person is not an operator here any more.",
+    "There is no such API: create it with POST /v1/apis.": (
+        "There is no such API any more. Reload the page to see which there are."
+    ),
+    "There is no such project: create it with POST /v1/projects.": (
+        "There is no project with this name: choose another, or add it first on the page Projects."
+    ),
+    "Too many failed authentications from this address. Wait as long as Retry-After says, then try again.": (
+        "This was wrong too often. Wait {wait}, then try again."
+    ),
+    "Too many requests. Wait as long as Retry-After says, then try again.": (
+        "Too much at once. Wait {wait}, then try again."
+    ),
+    "Two grants name the same API: there is one grant for each.": "Reload the page, and try again.",
+}
+"""What the use cases and the inputs say, to what a page says: it knows no requests, members or headers."""
+
+OTHERWISE_FROM = {
+    "Has a member that is not known.": "This form is too old. Reload the page, and try again.",
+    "Must be one of:": "Choose one of those that are offered.",
+    "action is an event": "Choose one of the events that are offered.",
+    "actor is as in audit events": (
+        "Write who did it as it stands in a line of the log: credential: and a client ID, operator: and an ID, shell,"
+        " clock or stranger."
+    ),
+    "address is a single address": "Write one address or network, such as 192.0.2.1 or 2001:db8::/32.",
+    "credential is a client ID": "Write the whole client ID: tsc_ and 22 letters and digits.",
+    "environment has 1 to": "An environment has 1 to 100 characters.",
+    "format is": "Choose one of the formats that are offered.",
+    "outcome is": "Choose one of those that are offered.",
+    "owner has 1 to": "There is no such operator.",
+    "project has 1 to": "There is no such project.",
+    "q has 1 to": "Search for 1 to 200 characters.",
+    "q holds no control characters": "Search for letters or digits.",
+    "role has 1 to": "There is no such role.",
+    "since must lie": "The first day must not come after the last.",
+    "sort is one of": "The list can be sorted by name and by age.",
+    "status is one": "Choose one of the statuses that are offered.",
+}
+"""The same, of sentences that go on with what differs."""

@@ -99,7 +99,7 @@ def test_each_fault_is_told_at_its_field_and_what_was_typed_is_kept(server):
     page = visitor.send("/apis/new", {"name": "Example", "audience": "example", **fields})
     assert page.status_code == 422
     told = dict(re.findall(r'<small id="help-([^"]+)">([^<]*)</small>', page.text))
-    assert "absolute URI" in told["audience"]
+    assert "Write an address such as" in told["audience"]
     assert "plain letters" in told["scopes-1-name"]
     assert "Must be one of" in told["scopes-2-access"]
     assert 'value="not a name!"' in page.text

@@ -13,9 +13,11 @@ function localTimes(root) {
   }
 }
 
-// Said to screen readers, and shown where the button was.
-function say(text) {
-  document.getElementById("said").textContent = text;
+// Said to screen readers, and shown where the button was. The words are in the page.
+function say(what, name = "") {
+  const said = document.getElementById("said");
+  said.textContent = said.dataset[what].replace("{}", name);
+  return said.textContent;
 }
 
 function goesBack(button, text) {
@@ -30,14 +32,13 @@ document.addEventListener("click", async (event) => {
     const source = document.getElementById(button.dataset.copies);
     try {
       await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
-      say("Copied.");
-      goesBack(button, "Copied");
+      goesBack(button, say("copied"));
     } catch {
       const range = document.createRange();
       range.selectNodeContents(source);
       getSelection().removeAllRanges();
       getSelection().addRange(range);
-      say("Selected: copy it with the keyboard.");
+      say("selected");
     }
     return;
   }
@@ -49,7 +50,7 @@ document.addEventListener("click", async (event) => {
     link.download = saver.dataset.name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    say(`Saved as ${saver.dataset.name}.`);
+    say("saved", saver.dataset.name);
     return;
   }
   if (event.target.closest("[data-prints]")) print();

@@ -23,15 +23,17 @@ function asJson(credential) {
   return JSON.stringify({ id: credential.id, rawId: encoded(credential.rawId), type: credential.type, response });
 }
 
-function tell(form, text) {
+// The words for each fault are in the page; what the browser says itself is told as it is.
+function tell(form, what, otherwise = "") {
   const place = form.querySelector("[data-told]");
-  place.textContent = text;
-  place.hidden = !text;
+  const name = what.charAt(0).toLowerCase() + what.slice(1);
+  place.textContent = place.dataset[name] || otherwise;
+  place.hidden = !place.textContent;
 }
 
 async function ask(form) {
   const answer = await fetch(form.dataset.passkey, { headers: { Accept: "application/json" } });
-  if (!answer.ok || answer.redirected) throw new Error("Reload the page, and try again.");
+  if (!answer.ok || answer.redirected) throw Object.assign(new Error(), { name: "old" });
   const { options, sealed } = await answer.json();
   const makes = "makes" in form.dataset;
   const publicKey = asOptions(options);
@@ -47,7 +49,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
   }
   if (!known) {
     for (const part of form.querySelectorAll("button, .field")) part.hidden = true;
-    tell(form, "Passkeys do not work in this browser or at this address.");
+    tell(form, "unknown");
     continue;
   }
   const button = form.querySelector("button");
@@ -60,11 +62,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
       await ask(form);
       form.requestSubmit();
     } catch (fault) {
-      const text = {
-        NotAllowedError: "It was cancelled, or took too long.",
-        InvalidStateError: "This device has a passkey for you already.",
-      };
-      tell(form, text[fault.name] ?? fault.message);
+      tell(form, fault.name, fault.message);
     } finally {
       button.disabled = false;
     }

@@ -1,0 +1,58 @@
+"""How is a refusal told on a page? Use cases and inputs speak as an API is spoken to; a page speaks of what is on it.
+
+What `words` has no other words for is told as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from markupsafe import Markup, escape
+
+from app.console import words
+from app.console.moments import lasting, when
+from tokenserver.errors import Fault, InvalidInput, RateLimited, TokenServerError
+
+_MOMENT_OR_ACTOR = re.compile(r"(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\b(?:operator|credential):\w+)", re.ASCII)
+
+
+def in_words(fault: TokenServerError) -> str:
+    if fault.code in words.INSTEAD:
+        return words.INSTEAD[fault.code]
+    text = otherwise(fault.public)
+    return text.format(wait=lasting(fault.retry_after)) if isinstance(fault, RateLimited) else text
+
+
+def otherwise(text: str) -> str:
+    """A sentence of theirs in the words of a page."""
+    if text in words.OTHERWISE:
+        return words.OTHERWISE[text]
+    return next((other for begins, other in words.OTHERWISE_FROM.items() if text.startswith(begins)), text)
+
+
+def faults_by_field(fault: Exception) -> dict[str, str]:
+    """Field to hint: of `/allowed_ips/2`, the field is `allowed_ips`."""
+    found: dict[str, str] = {}
+    faults: tuple[Fault, ...] = tuple(fault.faults) if isinstance(fault, InvalidInput) else ()
+    for one in faults:
+        name, hint = one.pointer.strip("/").partition("/")[0], otherwise(one.hint)
+        if name not in found:
+            found[name] = hint
+        elif hint not in found[name]:
+            found[name] = f"{found[name]} {hint}"
+    return found
+
+
+def told(text: str, names: Mapping[str, str]) -> Markup:
+    """A sentence of the API's, for people: its moments in their zone, its actors by name, where they have one."""
+    parts = []
+    for part in _MOMENT_OR_ACTOR.split(text):
+        if part in names:
+            parts.append(Markup("<bdi>{}</bdi>").format(names[part]))
+        elif part[:1].isdigit() and _MOMENT_OR_ACTOR.fullmatch(part):
+            parts.append(when(datetime.fromisoformat(part).timestamp()))
+        else:
+            parts.append(escape(part))
+    return Markup("").join(parts)
