@@ -135,6 +135,7 @@ class Sessions:
         )
         tx.sessions.add(session)
         if awaits is None:
+            tx.sign_in.signed_in(operator.id, int(now))
             tx.audit.append(_line(Event.OPERATOR_SIGNED_IN, session, visitor, now, method=method))
         return token
 
@@ -182,6 +183,7 @@ class Sessions:
         session = replace(was, id=digest_of(token), seen_at=int(now), proven_at=int(proven_at), awaits=None)
         if was.awaits is not None:
             session = replace(session, method=f"{was.method} and {by}", created_at=int(now))
+            tx.sign_in.signed_in(was.operator_id, int(now))
             tx.audit.append(_line(Event.OPERATOR_SIGNED_IN, session, viewer.visitor, now, method=session.method))
         tx.sessions.end(was.id)
         tx.sessions.add(session)

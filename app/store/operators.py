@@ -17,11 +17,14 @@ from tokenserver.errors import PreconditionFailed
 
 @dataclass(frozen=True, slots=True)
 class SignInFacts:
-    """`seen_at` is when they were last seen here, of sessions that are kept; `invited_until` when their link ends."""
+    """`seen_at` is when they were last seen here, of sessions that are kept; `invited_until` when their link ends;
+    `signed_in_at` when they last signed in, wherever they went.
+    """
 
     second_factor: bool = False
     seen_at: int | None = None
     invited_until: int | None = None
+    signed_in_at: int | None = None
 
 
 class OperatorStore:
@@ -142,9 +145,11 @@ class OperatorStore:
         links = select(InvitationRow.operator_id, InvitationRow.expires_at).where(
             InvitationRow.operator_id.in_(operator_ids), InvitationRow.expires_at > now
         )
+        signed_in = select(SignInRow.operator_id, SignInRow.signed_in_at).where(SignInRow.operator_id.in_(operator_ids))
+        last = {row[0]: row[1] for row in self._session.execute(signed_in)}
         seen = {row[0]: row[1] for row in self._session.execute(here)}
         invited = {row[0]: row[1] for row in self._session.execute(links)}
-        return {one: SignInFacts(one in second, seen.get(one), invited.get(one)) for one in operator_ids}
+        return {one: SignInFacts(one in second, seen.get(one), invited.get(one), last.get(one)) for one in operator_ids}
 
     @staticmethod
     def _members(organization_id: str) -> Select[OperatorRow, MembershipRow]:

@@ -39,6 +39,10 @@ class SignInStore:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def signed_in(self, operator_id: str, now: int) -> None:
+        self._row(operator_id).signed_in_at = now
+        self._session.flush()
+
     # --- passwords ---
 
     def password_hash(self, operator_id: str) -> str | None:

@@ -63,9 +63,25 @@ def test_the_list_tells_role_bounds_second_factor_and_who_has_a_link_or_was_seen
     page = visitor.open("/operators").text
     assert "has a link" in page
     assert "0 roles, scopes at all APIs" in page
-    assert page.count("not signed in") == 0
+    assert page.count(">never<") == 0
     server.call("POST", "/v1/operators", {"email": "never@example.com", "role": "owner"})
-    assert "not signed in" in visitor.open("/operators").text
+    assert page.count(">never<") + 1 == visitor.open("/operators").text.count(">never<")
+
+
+def test_when_somebody_last_signed_in_is_known_after_they_have_signed_out(server):
+    visitor = signed_in(server)
+    theirs = signed_in(server, "ada@example.com")
+    told = re.compile(r"<dt>Last sign-in</dt><dd><time datetime=\"([^\"]+)\"")
+    path = f"/operators/{found(server, 'ada@example.com')['id']}"
+    first = told.findall(visitor.open(path).text)
+    theirs.send("/sign-out")
+    server.clock.advance(3600)
+    vars(server).pop("admin_token", None)
+    visitor = signed_in(server)
+    page = visitor.open(path).text
+    assert first
+    assert told.findall(page) == first
+    assert "not signed in at the moment" in page
 
 
 def test_sending_the_form_twice_adds_one(server):

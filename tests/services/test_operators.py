@@ -50,9 +50,10 @@ def test_how_each_stands_with_signing_in(workshop, caller):
         tx.sessions.add(session(seen[0].id, caller.organization_id, now - 5))
         tx.sessions.add(session(seen[0].id, elsewhere, now - 1))
         tx.sessions.add(session(neither[0].id, caller.organization_id, now, awaits="second_factor"))
+        tx.sign_in.signed_in(seen[0].id, now - 70)
     link = workshop.services.invitations.invite(caller, invited[0].id)
     assert operators.sign_ins(caller, members) == {
-        seen[0].id: SignInFacts(seen_at=now - 5),
+        seen[0].id: SignInFacts(seen_at=now - 5, signed_in_at=now - 70),
         invited[0].id: SignInFacts(invited_until=link.expires_at),
         neither[0].id: SignInFacts(),
     }

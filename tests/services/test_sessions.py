@@ -248,6 +248,32 @@ def test_a_session_that_awaits_a_second_factor_is_good_for_nothing_else_and_not_
         sessions.viewer(token, HERE, awaiting=SECOND_FACTOR)
 
 
+def test_somebody_has_signed_in_once_the_second_factor_is_proven_and_that_is_kept(workshop, sessions, ada):
+    def last():
+        facts = workshop.services.operators.sign_ins(
+            workshop.caller, [(ada.operator, Membership("", OperatorRole.OWNER))]
+        )
+        return facts[ada.operator.id].signed_in_at
+
+    before = last()
+    workshop.clock.advance(MINUTE)
+    with workshop.services.store.writing() as tx:
+        token = sessions.open_in(tx, ada.operator, "password", HERE, workshop.clock(), awaits=SECOND_FACTOR)
+    assert last() == before
+    viewer = sessions.viewer(token, HERE, awaiting=SECOND_FACTOR)
+    workshop.clock.advance(MINUTE)
+    with workshop.services.store.writing() as tx:
+        token = sessions.proven_in(tx, viewer, "one-time code", workshop.clock())
+    now = int(workshop.clock())
+    assert last() == now
+    workshop.clock.advance(MINUTE)
+    viewer = sessions.viewer(token, HERE)
+    with workshop.services.store.writing() as tx:
+        token = sessions.proven_in(tx, viewer, "password", workshop.clock())
+    sessions.sign_out(sessions.viewer(token, HERE))
+    assert last() == now, "a proof in between is no sign-in"
+
+
 def test_a_session_that_awaits_nothing_is_not_taken_for_one_that_does(sessions, ada):
     with pytest.raises(SignedOut):
         ada.view(ada.sign_in(), awaiting=SECOND_FACTOR)

@@ -18,7 +18,7 @@ def _operator() -> ForeignKey:
 
 class SignInRow(Base):
     """A person's password and one-time codes. `totp_since` is null until the first code was right; `totp_step` is that
-    of the last code: none is taken twice.
+    of the last code: none is taken twice. `signed_in_at` is when they last signed in, by whatever they did.
     """
 
     __tablename__ = "sign_in"
@@ -29,6 +29,7 @@ class SignInRow(Base):
     totp_sealed: Mapped[bytes | None]
     totp_since: Mapped[int | None]
     totp_step: Mapped[int] = mapped_column(default=0)
+    signed_in_at: Mapped[int | None]
 
 
 class SessionRow(Base):
