@@ -16,7 +16,7 @@ from app.services.credentials import Credentials, NewSecret
 from app.services.feed import Feed
 from app.services.saving import save_changes
 from app.services.standing import changing
-from app.services.terms import refuse_escalation
+from app.services.terms import Reach
 from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
@@ -108,8 +108,9 @@ class Bulk:
             missing = sorted(set(named) - {credential.client_id for credential in found})
             outcomes = [Outcome(client_id, refusal=NOT_THERE) for client_id in missing]
             changed: list[tuple[Credential, Credential]] = []
+            reach = Reach(tx, caller)
             for credential in found:
-                outcome, after = self._one(tx, caller, order, credential, now)
+                outcome, after = self._one(tx, reach, order, credential, now)
                 outcomes.append(outcome)
                 if outcome.changes:
                     changed.append((credential, after))
@@ -139,11 +140,11 @@ class Bulk:
         return found, rest
 
     def _one(
-        self, tx: Transaction, caller: Caller, order: Task, before: Credential, now: float
+        self, tx: Transaction, reach: Reach, order: Task, before: Credential, now: float
     ) -> tuple[Outcome, Credential]:
         made = None
         try:
-            refuse_escalation(tx, caller, before.restrictions)
+            reach.refuse_beyond(before.restrictions)
             match order.action:
                 case Action.DISABLE:
                     after = before.disabled(now)

@@ -20,7 +20,7 @@ from app.services.feed import Feed
 from app.services.ids import new_id
 from app.services.saving import save_changes
 from app.services.standing import changing
-from app.services.terms import refuse_escalation
+from app.services.terms import Reach
 from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
@@ -271,8 +271,9 @@ def _narrow(
     living = _living(holders, now)
     if living and not cascade:
         raise StillHeld([credential.client_id for credential in living])
+    reach = Reach(tx, caller)
     for credential in living:
-        refuse_escalation(tx, caller, credential.restrictions)
+        reach.refuse_beyond(credential.restrictions)
     changed = [(credential, credential.narrowed(taken(credential.restrictions), now)) for credential in living]
     if changed:
         save_changes(tx, caller, Event.CREDENTIAL_UPDATED, changed, now)

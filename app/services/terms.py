@@ -8,12 +8,16 @@ API must hold those scopes as well.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from app.services.audit import Caller
 from app.store import Transaction
 from tokenserver.clock import DAY
+from tokenserver.domain.allowed_ips import AllowedIPs
+from tokenserver.domain.catalogue import Catalogue
 from tokenserver.domain.credential import Credential, name_key
 from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import Rights
 from tokenserver.domain.organizations import Policy
 from tokenserver.domain.restrictions import Access, Restrictions
 from tokenserver.domain.schedule import RotationSchedule
@@ -81,25 +85,55 @@ def refuse_unfit_change(tx: Transaction, caller: Caller, before: Credential, wan
         _refuse_taken_name(tx, caller.organization_id, wanted.name, now)
 
 
-def refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions, *, own: bool = False) -> None:
-    """Raise InsufficientScope where `terms` hold admin scopes, or may be used from addresses, that the caller may
-    not; and for an operator, where they hold any roles or scopes that the operator does not. An operator's `own`
-    credential may hold more than is left to its owner: its tokens do not.
-    """
-    if caller.operator_id is not None and not own:
-        home = caller.organization_id if caller.claims is None else caller.claims.organization
-        rights = tx.operators.rights(home, caller.operator_id)
-        if not rights.covers(terms, tx.catalogue.of(caller.organization_id)):
+class Reach:
+    """What the caller may manage, looked up once for all the credentials of a transaction."""
+
+    def __init__(self, tx: Transaction, caller: Caller) -> None:
+        self._tx = tx
+        self._caller = caller
+
+    def refuse_beyond(self, terms: Restrictions, *, own: bool = False) -> None:
+        """Raise InsufficientScope where `terms` hold admin scopes, or may be used from addresses, that the caller may
+        not; and for an operator, where they hold any roles or scopes that the operator does not. An operator's `own`
+        credential may hold more than is left to its owner: its tokens do not.
+        """
+        if self._rights is not None and not own and not self._rights.covers(terms, self._catalogue):
             raise InsufficientScope("The credential holds roles or scopes that you do not hold.")
-    if all(grant.audience != ADMIN_AUDIENCE for grant in terms.grants):
-        return
-    held = terms.scopes_at(tx.catalogue.of(caller.organization_id)).get(ADMIN_AUDIENCE, frozenset())
-    if not held <= caller.scopes:
-        raise InsufficientScope("The credential holds admin scopes that you do not hold.")
-    calling = None if caller.claims is None else tx.credentials.get(caller.claims.organization, caller.claims.client_id)
-    mine = None if calling is None else calling.restrictions.allowed_ips
-    if mine is not None and (terms.allowed_ips is None or not mine.covers(terms.allowed_ips)):
-        raise InsufficientScope("The credential holds admin scopes, and may be used from addresses that yours may not.")
+        if all(grant.audience != ADMIN_AUDIENCE for grant in terms.grants):
+            return
+        held = terms.scopes_at(self._catalogue).get(ADMIN_AUDIENCE, frozenset())
+        if not held <= self._caller.scopes:
+            raise InsufficientScope("The credential holds admin scopes that you do not hold.")
+        mine = self._addresses
+        if mine is not None and (terms.allowed_ips is None or not mine.covers(terms.allowed_ips)):
+            raise InsufficientScope(
+                "The credential holds admin scopes, and may be used from addresses that yours may not."
+            )
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return self._tx.catalogue.of(self._caller.organization_id)
+
+    @cached_property
+    def _rights(self) -> Rights | None:
+        """Of an operator."""
+        caller = self._caller
+        if caller.operator_id is None:
+            return None
+        home = caller.organization_id if caller.claims is None else caller.claims.organization
+        return self._tx.operators.rights(home, caller.operator_id)
+
+    @cached_property
+    def _addresses(self) -> AllowedIPs | None:
+        """From where the caller's own credential may be used, if it is one that calls."""
+        claims = self._caller.claims
+        calling = None if claims is None else self._tx.credentials.get(claims.organization, claims.client_id)
+        return None if calling is None else calling.restrictions.allowed_ips
+
+
+def refuse_escalation(tx: Transaction, caller: Caller, terms: Restrictions, *, own: bool = False) -> None:
+    """The same, of one credential."""
+    Reach(tx, caller).refuse_beyond(terms, own=own)
 
 
 def _policy(tx: Transaction, caller: Caller) -> Policy:
