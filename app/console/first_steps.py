@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.console.snippets import first_steps
 from app.services.admission import Wanted
 from app.services.overview import Overviews
 from app.settings import Settings
@@ -19,4 +20,6 @@ class FirstStepsPages:
         return (Page(name="first_steps", path="/start", handler=self.steps, wants=_READ),)
 
     def steps(self, visit: Visit) -> Reply:
-        return Shown("first_steps.html", {"done": self._overviews.has(visit.caller), "issuer": self._issuer})
+        done = self._overviews.has(visit.caller)
+        steps = first_steps(done.credential, None if done.api is None else done.api.audience, self._issuer)
+        return Shown("first_steps.html", {"done": done, "steps": steps})

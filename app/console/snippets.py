@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from app.console import words
@@ -19,6 +19,7 @@ from tokenserver.domain.restrictions import Grant
 
 SECRET = "TOKENSERVER_CLIENT_SECRET"
 _SOME_API = "https://api.example.com"
+_API_PORT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,37 @@ def snippets_of(credential: Credential, issuer: str) -> tuple[list[Snippet], lis
     return [_curl(terms), _python(terms), _node(terms)], [_flask(terms), _fastapi(terms), _django(terms), _nginx(terms)]
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is typed in a terminal on the way to the first call: getting a token, the API as a file, starting it and
+    calling it.
+    """
+
+    audience: str
+    token: str
+    api: str
+    start: str
+    call: str
+
+
+def first_steps(credential: Credential | None, audience: str | None, issuer: str) -> Steps:
+    """Of the first credential and API there are; without a credential its ID is left to be filled in."""
+    if credential is not None:
+        terms = _terms(credential, issuer)
+        terms = replace(terms, resource=terms.audience)
+    else:
+        terms = _Terms(issuer, "tsc_…", audience or _SOME_API, audience or _SOME_API, None, None)
+    terms = replace(terms, scope=None, role=None)
+    api, call = f"http://127.0.0.1:{_API_PORT}", "curl --silent --show-error --include --header @-"
+    return Steps(
+        audience=terms.audience,
+        token=f"read -rs {SECRET}  # paste the secret, then Enter: nothing shows\n{_fetched(terms)}",
+        api=_flask(terms).text,
+        start=f'pip install "tokenserver[flask]"\nflask --app api run --port {_API_PORT}\n',
+        call=f"printf 'Authorization: Bearer %s' \"$token\" |\n    {call} {api}/reports\n",
+    )
+
+
 def _terms(credential: Credential, issuer: str) -> _Terms:
     grants = credential.restrictions.grants
     grant = next((one for one in grants if one.audience != ADMIN_AUDIENCE), grants[0] if grants else Grant(_SOME_API))
@@ -74,16 +106,22 @@ def _terms(credential: Credential, issuer: str) -> _Terms:
     )
 
 
-def _curl(terms: _Terms) -> Snippet:
+def _fetched(terms: _Terms) -> str:
+    """A token in a variable of the shell. The secret is no argument: other users see those of every process."""
     resource = (
         "" if terms.resource is None else f" \\\n        --data-urlencode {shlex.quote(f'resource={terms.resource}')}"
     )
-    text = f"""\
+    return f"""\
 token=$(printf 'user = "%s:%s"' {terms.client_id} "${SECRET}" |
     curl --silent --show-error --fail-with-body --config - \\
         --data grant_type=client_credentials{resource} \\
         {shlex.quote(terms.issuer + TOKEN_PATH)} | jq --raw-output .access_token)
+"""
 
+
+def _curl(terms: _Terms) -> Snippet:
+    text = f"""\
+{_fetched(terms)}
 printf 'Authorization: Bearer %s' "$token" |
     curl --silent --show-error --fail-with-body --header @- {shlex.quote(terms.address)}
 """

@@ -143,7 +143,7 @@ def test_steps_are_done_when_they_are_done(server):
     made = credential(server)
     page = visitor.open("/start").text
     assert page.count(">done<") == 2
-    assert f'-u "{made["client_id"]}:$CLIENT_SECRET"'.replace('"', "&#34;") in page or made["client_id"] in page
+    assert f"{made['client_id']} &#34;$TOKENSERVER_CLIENT_SECRET&#34;" in page
     assert made["client_secret"] not in page
     server.token(made["client_id"], made["client_secret"])
     assert visitor.open("/start").text.count(">done<") == 3

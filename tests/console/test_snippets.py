@@ -15,11 +15,13 @@ from html import unescape
 from typing import Any
 
 import pytest
+import requests
 
-from app.console.snippets import SECRET, Snippet, snippets_of
+from app.console.snippets import SECRET, Snippet, first_steps, snippets_of
 from tests.support.console import signed_in
+from tests.support.names import a_name
 from tests.support.server import ISSUER
-from tests.support.world import ROOT, Process, a_world, free_port
+from tests.support.world import ROOT, Process, a_world, eventually, free_port
 from tokenserver.domain.credential import Credential
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.restrictions import Access, Grant, Restrictions
@@ -117,6 +119,20 @@ def test_strange_audiences_are_text_on_the_page(server):
     assert audience in unescape(page)
 
 
+@pytest.mark.parametrize("grants", [(Grant(NASTY, Access.ALL_READ),), (READ, Grant(NASTY, Access.ALL_READ))])
+def test_whatever_an_audience_is_called_the_first_steps_run_nothing_of_it(grants):
+    steps = first_steps(replace(PLAIN, restrictions=Restrictions(grants=grants)), READ.audience, ISSUER)
+    assert f"resource={grants[0].audience}" in shlex.split(steps.token, comments=True)
+    constants = [node.value for node in ast.walk(ast.parse(steps.api)) if isinstance(node, ast.Constant)]
+    assert grants[0].audience in constants
+
+
+def test_before_there_is_a_credential_the_first_steps_leave_its_id_to_be_filled_in():
+    steps = first_steps(None, NASTY, ISSUER)
+    assert "tsc_… " in steps.token
+    assert f"resource={NASTY}" in shlex.split(steps.token, comments=True)
+
+
 # --- run, as they are printed on the page ---------------------------------------------------------------------------
 
 
@@ -197,3 +213,144 @@ def test_a_wrong_secret_is_said_to_be_one(printed, tmp_path):
     done = run([sys.executable, "-c", texts["python"]], "tss_wrong", tmp_path)
     assert done.returncode != 0
     assert "TokenRefused" in done.stderr
+
+
+# --- the sides of the API, started as they are printed, and asked ---------------------------------------------------
+
+
+@pytest.fixture
+def guarded(world):
+    """A credential with a scope of an API; how to get a token of it, and the programs that guard the API."""
+    audience = f"https://{a_name('api').replace(' ', '-')}.example.com"
+    scopes = [{"name": "reports:read", "access": "read"}, {"name": "others:read", "access": "read"}]
+    world.manage("POST", "/v1/apis", {"audience": audience, "name": "Example", "scopes": scopes})
+    grants = [{"audience": audience, "access": "custom", "scopes": ["others:read", "reports:read"]}]
+    made = world.credential(grants=grants, roles=[])
+    terms = Restrictions(grants=(Grant(audience, Access.CUSTOM, frozenset({"reports:read"})),))
+    credential = replace(PLAIN, client_id=made["client_id"], restrictions=terms)
+    _, for_apis = snippets_of(credential, world.issuer)
+
+    def token(scope):
+        form = {"grant_type": "client_credentials", "scope": scope}
+        keys = (made["client_id"], made["client_secret"])
+        return requests.post(f"{world.issuer}/oauth/token", form, auth=keys, timeout=10).json()["access_token"]
+
+    return credential, made["client_secret"], token, {one.id: one.text for one in for_apis}
+
+
+@pytest.fixture
+def started(world, tmp_path):
+    """Runs a program until the test is over; waits until its port says 401 to who has no token."""
+    processes = []
+
+    def start(command, url, **environment):
+        kept = {**world.environment, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", **environment}
+        process = Process(command, kept, tmp_path / "log")
+        processes.append(process)
+        world._wait_for(url, process, 401)
+
+    yield start
+    for process in processes:
+        process.stop()
+
+
+def ask(url, token):
+    return requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+
+
+def let_in_and_refused(url, token):
+    answers = [ask(url, token(scope)).status_code for scope in ("reports:read", "others:read")]
+    return [*answers, requests.get(url, timeout=10).status_code]
+
+
+DJANGO_SITE = """
+import sys
+sys.path.insert(0, "{folder}")
+SECRET_KEY, DEBUG, ALLOWED_HOSTS, ROOT_URLCONF = "x", False, ["*"], "site_urls"
+"""
+
+
+def written(name, text, folder, port):
+    """Where a program goes, and how its framework is started."""
+    if name == "django":
+        settings, _, views = text.partition("# views.py\n")
+        (folder / "site_settings.py").write_text(DJANGO_SITE.format(folder=folder) + settings)
+        (folder / "site_views.py").write_text(views)
+        urls = "from django.urls import path\nimport site_views\nurlpatterns = [path('reports', site_views.reports)]\n"
+        (folder / "site_urls.py").write_text(urls)
+        return ["-m", "django", "runserver", "--noreload", f"127.0.0.1:{port}"]
+    (folder / "api.py").write_text(text)
+    if name == "flask":
+        return ["-m", "flask", "--app", "api", "run", "--port", str(port)]
+    return ["-m", "uvicorn", "api:app", "--port", str(port)]
+
+
+@pytest.mark.parametrize("name", ["flask", "fastapi", "django"])
+def test_a_guard_lets_in_who_has_the_scope_and_nobody_else(guarded, started, tmp_path, name):
+    _, _, token, texts = guarded
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/reports"
+    started(written(name, texts[name], tmp_path, port), url, DJANGO_SETTINGS_MODULE="site_settings")
+    assert let_in_and_refused(url, token) == [200, 403, 401]
+    assert ask(url, token("reports:read")).json() == {"hello": guarded[0].client_id}
+
+
+def test_nginx_lets_in_who_has_the_scope_and_nobody_else(guarded, tmp_path):
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not installed")
+    _, _, token, texts = guarded
+    port, behind = free_port(), free_port()
+    text = texts["nginx"].replace("127.0.0.1:9000", f"127.0.0.1:{behind}")
+    upstream = f"server {{ listen 127.0.0.1:{behind}; return 200 $http_x_auth_client_id; }}"
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off; pid {tmp_path}/pid; events {{}} http {{ access_log off; {upstream}"
+        f" server {{ listen 127.0.0.1:{port};\n{text}}} }}"
+    )
+    command = [nginx, "-p", str(tmp_path), "-e", str(tmp_path / "log"), "-c", str(tmp_path / "nginx.conf")]
+    url = f"http://127.0.0.1:{port}/reports"
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        eventually(lambda: is_heard(url), "nginx answers")
+        assert let_in_and_refused(url, token) == [200, 403, 401]
+        assert ask(url, token("reports:read")).text == guarded[0].client_id
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def is_heard(url):
+    try:
+        return requests.get(url, timeout=5).status_code == 401
+    except requests.RequestException:
+        return False
+
+
+def test_the_first_steps_end_with_a_call_that_is_let_in_and_then_refused(guarded, started, world, tmp_path):
+    if shutil.which("jq") is None or shutil.which("curl") is None:
+        pytest.skip("curl and jq are not installed")
+    credential, secret, _, _ = guarded
+    steps = first_steps(credential, None, world.issuer)
+    port = free_port()
+    (tmp_path / "api.py").write_text(steps.api)
+    *command, printed = shlex.split(steps.start.splitlines()[-1])
+    assert [*command, printed] == ["flask", "--app", "api", "run", "--port", "5000"]
+    started(["-m", *command, str(port)], f"http://127.0.0.1:{port}/reports")
+    call = steps.call.replace(":5000/", f":{port}/")
+    done = typed(f'{steps.token}{call}printf %s "$token" > token\n', tmp_path, f"{secret}\n")
+    assert "200 OK" in done.stdout, done.stderr
+    assert credential.client_id in done.stdout
+    world.manage("POST", f"/v1/credentials/{credential.client_id}/regenerate")
+    eventually(lambda: "401 UNAUTHORIZED" in typed(f"token=$(cat token)\n{call}", tmp_path).stdout, "it is refused")
+
+
+def typed(script, folder, asked=""):
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        input=asked,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
