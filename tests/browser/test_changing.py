@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.chromium import Person, person, refuse_barriers
+from tests.support.chromium import Person, end_session, person, refuse_barriers
 from tests.support.world import World, eventually
 
 ADMIN = "urn:tokenserver:admin"
@@ -55,15 +52,6 @@ def secrets_of(world: World, made: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def end_session(someone: Person, world: World) -> None:
-    """As a night would, on the server; the browser knows nothing of it."""
-    (token,) = [one["value"] for one in someone.context.cookies() if one["name"].endswith("-session")]
-    with closing(sqlite3.connect(world.home / "tokenserver.db", timeout=20)) as database, database:
-        database.execute(
-            "UPDATE session SET seen_at = seen_at - 36000 WHERE id = ?", (hashlib.sha256(token.encode()).hexdigest(),)
-        )
-
-
 def test_ranges_are_narrowed_and_a_live_token_is_refused(admin, world, api):
     made = world.credential()
     token = token_of(world, made)
@@ -79,6 +67,7 @@ def test_ranges_are_narrowed_and_a_live_token_is_refused(admin, world, api):
     assert world.call(api, token) == 200
     press(page, "Save, and end the tokens that are out")
     expect(page.locator("[role=status]")).to_contain_text("Saved.")
+    expect(page.locator("[role=status]")).to_be_focused()
     eventually(lambda: world.call(api, token) == 401, "the live token is refused")
     expect(page.locator("#applied")).to_contain_text("1 of 1 instance has applied the change")
     refuse_barriers(page)
@@ -164,7 +153,7 @@ def test_a_session_that_ends_in_the_midst_of_a_form_keeps_what_was_typed(admin, 
     made = world.credential()
     page = admin.go(f"{home_of(made)}/edit")
     page.fill("[name=description]", "typed for a long time")
-    end_session(admin, world)
+    end_session(admin)
     with page.expect_response(re.compile("/edit/review")) as piece:
         page.locator("[name=description]").blur()
     assert piece.value.status == 401
@@ -184,7 +173,7 @@ def test_a_page_that_cannot_be_kept_fresh_says_so(admin, world):
     world.manage("POST", f"/v1/credentials/{made['client_id']}/rotate", {})
     page = admin.go(f"{home_of(made)}/rotation")
     expect(page.locator("[data-when-old]")).to_be_hidden()
-    end_session(admin, world)
+    end_session(admin)
     expect(page.locator("[data-when-old]")).to_be_visible()
     expect(page.locator("#rotation")).to_contain_text("Both secrets work")
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    WebError,
+    sync_playwright,
+)
 
 from tests.support.world import World
 
 WIDTHS = (360, 768, 1440)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PASSWORD = "four words in a row"
+COMPLAINTS: list[str] = []
+"""What browsers have noticed against pages, since it was last looked at."""
 
 
 @contextmanager
@@ -71,7 +85,44 @@ def person(browser: Browser, world: World, email: str = "", **context: Any) -> P
     """`context`: of Playwright's, such as `java_script_enabled=False`."""
     made = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
     made.set_default_timeout(20_000)
+    listen(made)
     return Person(world, made, made.new_page(), email)
+
+
+def listen(context: BrowserContext) -> None:
+    """Remember as COMPLAINTS whatever a page of ours must never give a reason for."""
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):  # a 422 is an answer
+            COMPLAINTS.append(f"{message.page and message.page.url}: {message.text}")
+
+    def failed(fault: WebError) -> None:
+        COMPLAINTS.append(f"{fault.page and fault.page.url}: {fault.error}")
+
+    def asked(request: Request) -> None:
+        there = urlsplit(request.url)
+        if there.scheme.startswith("http") and not request.is_navigation_request():
+            here = urlsplit(request.frame.url)
+            if there.netloc != here.netloc and "/console" in here.path:
+                COMPLAINTS.append(f"{request.frame.url} asks another host: {request.url}")
+
+    def opened(dialog: Dialog) -> None:
+        COMPLAINTS.append(f"{dialog.page and dialog.page.url} opens a dialog: {dialog.message}")
+        dialog.dismiss()
+
+    context.on("console", said)
+    context.on("weberror", failed)
+    context.on("request", asked)
+    context.on("dialog", opened)
+
+
+def end_session(someone: Person) -> None:
+    """As a night would, on the server; the browser knows nothing of it."""
+    (token,) = [one.get("value", "") for one in someone.context.cookies() if one.get("name", "").endswith("-session")]
+    with closing(sqlite3.connect(someone.world.home / "tokenserver.db", timeout=20)) as database, database:
+        database.execute(
+            "UPDATE session SET seen_at = seen_at - 36000 WHERE id = ?", (hashlib.sha256(token.encode()).hexdigest(),)
+        )
 
 
 def refuse_barriers(page: Page) -> None:

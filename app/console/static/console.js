@@ -102,8 +102,7 @@ for (const failure of ["htmx:responseError", "htmx:sendError"]) {
 document.addEventListener("htmx:afterSwap", (event) => localTimes(event.target));
 addEventListener("DOMContentLoaded", () => {
   localTimes(document);
-  const fault = document.getElementById("fault");
-  if (fault) fault.focus();
+  (document.getElementById("fault") ?? document.getElementById("notice"))?.focus();
   const goesOn = document.querySelector("form[data-goes-on]");
   if (goesOn) goesOn.requestSubmit();
 });
