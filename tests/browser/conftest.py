@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.chromium import Person, chromium, person
+from tests.support.chromium import COMPLAINTS, Person, chromium, person
 from tests.support.world import World, a_world
 
 
@@ -43,3 +43,11 @@ def first(world, browser) -> Iterator[Person]:
     someone.set_up(link)
     yield someone
     someone.context.close()
+
+
+@pytest.fixture(autouse=True)
+def no_complaint() -> Iterator[None]:
+    """No page breaks its policy, asks another host for anything, fails in its script, or opens a dialog."""
+    COMPLAINTS.clear()
+    yield
+    assert not COMPLAINTS, COMPLAINTS

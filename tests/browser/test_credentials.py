@@ -7,9 +7,10 @@ import re
 import subprocess
 
 import pytest
+from playwright.sync_api import expect
 
 from app.console.snippets import SECRET
-from tests.support.chromium import person, refuse_barriers
+from tests.support.chromium import PASSWORD, end_session, person, refuse_barriers
 from tests.support.world import AUDIENCE
 
 SHOWN = re.compile(r"tss_[0-9A-Za-z]{46}")
@@ -78,6 +79,54 @@ def test_who_has_stored_it_goes_on_to_the_credential_and_back_shows_nothing(firs
     assert not SHOWN.search(page.content())
     page.go_back()
     assert not SHOWN.search(page.content())
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_double_click_makes_one_credential(first, browser, world, script):
+    visitor = person(browser, world, first.email, java_script_enabled=script)
+    visitor.sign_in()
+    page = visitor.go("/credentials/new")
+    name = f"clicked twice {'with' if script else 'without'}"
+    page.fill("[name=name]", name)
+    page.get_by_role("button", name="Create the credential").dblclick()
+    shown = page.locator("#secret, main :text('This form has been sent before')")
+    expect(shown).to_be_visible()
+    assert page.locator("#secret").count() == 1 or not script
+    found = world.manage("GET", f"/v1/credentials?q={name.replace(' ', '+')}")["items"]
+    assert [one["name"] for one in found] == [name]
+    visitor.context.close()
+
+
+def test_what_was_typed_for_a_new_credential_outlives_the_session(first, browser, world):
+    visitor = person(browser, world, first.email)
+    visitor.sign_in()
+    page = visitor.go("/credentials/new")
+    page.fill("[name=name]", "typed for long")
+    page.fill("[name=allowed_ips]", "192.0.2.0/24")
+    page.check("[name=roles][value=reader]")
+    end_session(visitor)
+    page.click("text=Create the credential")
+    assert "Sign in" in page.title()
+    page.fill("[name=email]", visitor.email)
+    page.fill("[name=password]", PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Send it now").click()
+    made = world.manage("GET", f"/v1/credentials/{page.inner_text('#client-id')}")
+    assert (made["name"], made["allowed_ips"], made["roles"]) == ("typed for long", ["192.0.2.0/24"], ["reader"])
+    assert world.ask(made["client_id"], page.inner_text("#secret")).status_code == 400, "from elsewhere"
+    visitor.context.close()
+
+
+def test_a_name_that_is_too_long_is_refused_where_it_was_typed(page, first):
+    first.go("/credentials/new")
+    page.evaluate("document.querySelector('[name=name]').removeAttribute('maxlength')")
+    page.fill("[name=name]", "🦀" * 200)
+    page.fill("[name=description]", "with 200 emoji")
+    page.click("text=Create the credential")
+    expect(page.locator("#fault")).to_be_focused()
+    expect(page.locator("#help-name")).to_contain_text("100")
+    assert page.input_value("[name=name]") == "🦀" * 200
+    assert page.input_value("[name=description]") == "with 200 emoji"
 
 
 def test_a_credential_is_made_without_script(first, browser, world):
