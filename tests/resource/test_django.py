@@ -128,6 +128,18 @@ def test_it_says_where_tokens_come_from(call, guarded_site, issuer):
 
 
 @BOTH
+@pytest.mark.parametrize("prefix", ["/sync", "/api"])
+def test_a_site_without_the_middleware_says_it_by_a_view(prefix, call, verifier, issuer):
+    place = "/.well-known/oauth-protected-resource"
+    assert call(place).status == 404, "nothing was said of it"
+    with override_settings(TOKENSERVER={"verifier": verifier, "metadata": {"resource_name": "Reports"}}):
+        told = call(place).said
+        assert (told["authorization_servers"], told["resource_name"]) == ([issuer.name], "Reports")
+        assert f'resource_metadata="{issuer.audience}{place}"' in call(f"{prefix}/reports").headers["www-authenticate"]
+        assert (call(place, method="HEAD").status, call(place, method="OPTIONS").status) == (200, 405)
+
+
+@BOTH
 def test_a_header_that_asks_for_another_method_closes(call, guarded_site, issuer):
     headers = issuer.authorization(**GOOD)
     assert call("/bare/reports", headers).status == 200

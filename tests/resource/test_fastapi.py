@@ -96,6 +96,22 @@ def test_a_router_may_be_guarded_as_a_whole(issuer, verifier):
     assert "login.example.com" in str(app.openapi()["components"])
 
 
+def test_it_says_where_tokens_come_from(issuer, verifier):
+    tokens = TokenGuard(verifier, metadata={"resource_name": "Reports"})
+    app = FastAPI()
+    app.include_router(tokens.metadata)
+    app.get("/reports", dependencies=[tokens.require(scopes={"reports:read"})])(lambda: "in")
+    call, place = by_asgi(app), "/.well-known/oauth-protected-resource"
+    told = call(place).said
+    assert (told["resource"], told["authorization_servers"]) == (issuer.audience, [issuer.name])
+    assert (told["scopes_supported"], told["resource_name"]) == (["reports:read"], "Reports")
+    assert f'resource_metadata="{issuer.audience}{place}"' in call("/reports").headers["www-authenticate"]
+    assert (call(place, method="HEAD").status, call(place, method="POST").status) == (200, 405)
+    assert place not in app.openapi()["paths"]
+    with pytest.raises(ValueError, match="metadata=True"):
+        _ = TokenGuard(verifier).metadata
+
+
 def test_it_explains_when_told_to(issuer, verifier):
     call = by_asgi(guarded(verifier, "async", explain=True))
     said = call("/reports", issuer.authorization()).said

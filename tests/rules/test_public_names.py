@@ -17,7 +17,7 @@ PUBLIC = {
     "tokenserver.resource.flask": {"TokenGuard", "current_principal", "require"},
     "tokenserver.resource.fastapi": {"Caller", "TokenBackend", "TokenGuard", "refused"},
     "tokenserver.resource.starlette": {"Caller", "TokenBackend", "refused"},
-    "tokenserver.resource.django": {"TokenMiddleware", "principal_of", "require"},
+    "tokenserver.resource.django": {"TokenMiddleware", "metadata", "principal_of", "require"},
     "tokenserver.resource.rest_framework": {"Caller", "TokenAuthentication", "requires"},
     "tokenserver.resource.grpc": {"AioTokenInterceptor", "TokenInterceptor", "current_principal"},
     "tokenserver.resource.testing": {"FakeIssuer"},

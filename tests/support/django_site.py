@@ -30,7 +30,7 @@ from rest_framework.views import APIView
 
 from tests.support.adapter_conformance import ADMIN, PATIENT, REPORTS
 from tokenserver.resource import Require
-from tokenserver.resource.django import principal_of, require
+from tokenserver.resource.django import metadata, principal_of, require
 from tokenserver.resource.rest_framework import TokenAuthentication, requires
 
 ROUTES = {"reports": REPORTS, "admin": ADMIN, "patient": PATIENT}
@@ -91,5 +91,6 @@ urlpatterns = [
     path("bare-slashed/", hello),
     re_path(r"^admin(?:/(?P<rest>.*))?$", everything),
     re_path(r"^anything$", everything),
+    path(".well-known/oauth-protected-resource", metadata),
     path("healthz", lambda _: JsonResponse({"well": True})),
 ]

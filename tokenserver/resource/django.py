@@ -14,6 +14,9 @@
 takes what a `Require` is made of, or a `Require`, and goes on methods with Django's `method_decorator`. For Django REST
 framework, see `rest_framework`.
 
+The middleware serves the `metadata` itself. A site without it has the view of this name among its URLs, so that what a
+challenge names is there.
+
 Who has been let in by a token needs no CSRF token: no browser adds an `Authorization: Bearer` header by itself.
 """
 
@@ -28,7 +31,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 from tokenserver.resource.answers import Answer
@@ -38,7 +41,7 @@ from tokenserver.resource.require import Require, RequireOf, Terms, requirement
 from tokenserver.resource.verifier import Verifier
 from tokenserver.resource.wsgi import PRINCIPAL, presented_in
 
-__all__ = ["TokenMiddleware", "principal_of", "require"]
+__all__ = ["TokenMiddleware", "metadata", "principal_of", "require"]
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -109,6 +112,17 @@ def principal_of(request: HttpRequest) -> Principal:
     if isinstance(principal, Principal):
         return principal
     raise RuntimeError("nobody has been let in here: this view has no @require(...), and is open to all")
+
+
+def metadata(request: HttpRequest) -> HttpResponse:
+    """The view at `.well-known/oauth-protected-resource`: where callers find the token server (RFC 9728)."""
+    given = _settings()
+    resource = guard_of(given.get("policy") or Require(any_caller=True)).resource
+    if resource is None:
+        raise Http404('settings.TOKENSERVER["metadata"] is not set')
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    return _response(resource.answer)
 
 
 # --- for rest_framework as well ---------------------------------------------------------------------------------------
