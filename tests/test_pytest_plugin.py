@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+from tests.support.guides import GUIDES, read_guide
 from tests.support.world import ROOT
+from tokenserver.testing import FakeIssuer
 
 A_TEST = """
 from tokenserver.resource import Require
@@ -42,6 +46,20 @@ def run(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
 def test_the_fixtures_make_an_issuer_its_clock_and_a_verifier(tmp_path):
     done = run(tmp_path, A_TEST)
     assert "1 passed" in done.stdout, done.stdout
+
+
+def test_the_example_of_the_guide_is_a_test_that_passes(tmp_path):
+    done = run(tmp_path, read_guide("README").files["test_api.py"])
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_the_guide_names_all_that_the_issuer_can_do_and_every_argument_of_a_token():
+    page = (GUIDES / "README.md").read_text(encoding="utf-8")
+    section = page[page.index("## In your tests") :]
+    transports = {"fetch", "post", "metadata"}
+    deeds = {name for name, _ in inspect.getmembers(FakeIssuer, inspect.isfunction) if name[0] != "_"} - transports
+    arguments = inspect.signature(FakeIssuer.token).parameters.keys() - {"self"}
+    assert [name for name in sorted(deeds | arguments) if not re.search(rf"\b{name}\b", section)] == []
 
 
 def test_a_run_that_does_not_use_them_loads_nothing(tmp_path):
