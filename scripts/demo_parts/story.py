@@ -5,6 +5,7 @@ Every step is a real call to a real process. A step that does not go as told end
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -182,6 +183,7 @@ def expect(status: int, answer: requests.Response, what: str) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="scripts/demo", description=__doc__).parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # the demo stays on this machine
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:

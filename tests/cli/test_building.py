@@ -121,6 +121,9 @@ FAULTS = {
     "a lifetime that is too short": (("--token-lifetime", "5"), "--token-lifetime: Must be at least 60."),
     "an address that is none": (("--allowed-ips", "300.1.1.1"), "--allowed-ips (number 1): Item 1"),
     "a role that is no name": (("--role", "reader", "--role", "no name"), "--role (number 2): Must be 1 to 100"),
+    "a role that is not there": (("--role", "nobody"), "create it first with `tokenserver role create`."),
+    "an API that is not there": (("--grant", "urn:nothing=all_read"), "create it with `tokenserver api create`."),
+    "a project that is not there": (("--project", "nothing"), "create it with `tokenserver project create`."),
     "a name that steers": (("--name", "a\x1b[2Jb"), "--name: Must not hold control characters"),
 }
 

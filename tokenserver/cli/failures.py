@@ -65,7 +65,7 @@ class Problem(Failure):
 
     def naming(self, place_of: Callable[[str], str]) -> Failure:
         """The same failure, with each faulty field named as whoever typed it knows it."""
-        faults = (f"  {place_of(pointer)}: {hint}" for pointer, hint in self.faults)
+        faults = (f"  {place_of(pointer)}: {_in_commands(hint)}" for pointer, hint in self.faults)
         return Failure(Exit(self.exit_code), self._said, *faults, *self._advice)
 
 
@@ -85,6 +85,11 @@ _SAYS_NO_MORE = {"invalid_client": InvalidClient.public, "insufficient_scope": I
 _ADVICE_BY_STATUS = {
     404: "Check the ID; `list` shows those there are. An older server may not know the command.",
     429: "Too many requests from here: wait a little.",
+}
+_COMMANDS = {
+    "POST /v1/apis": "`tokenserver api create`",
+    "POST /v1/roles": "`tokenserver role create`",
+    "POST /v1/projects": "`tokenserver project create`",
 }
 _BY_STATUS = {
     401: Exit.REFUSED,
@@ -125,6 +130,13 @@ def _faults(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     errors = document.get("errors")
     found = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
     return [(str(one.get("pointer", "")), str(one.get("detail", "Is not valid."))) for one in found]
+
+
+def _in_commands(hint: str) -> str:
+    """The server tells what to do by its requests; here commands make them."""
+    for request, command in _COMMANDS.items():
+        hint = hint.replace(request, command)
+    return hint
 
 
 def usage(*lines: str) -> Failure:
