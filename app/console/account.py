@@ -6,6 +6,7 @@ What is shown or ended here could let somebody in, or keep you out: all but endi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from app.console import words
@@ -46,7 +47,8 @@ class AccountPages:
         self._host = urlsplit(settings.issuer).netloc
 
     def pages(self) -> Pages:
-        return (
+        """All of them are about a person, whatever has become of the organization that they look at."""
+        table = (
             Page(name="account", path=ACCOUNT, handler=self.account),
             Page(name="password", path=_PASSWORD, handler=self.password),
             _doing("password_set", _PASSWORD, self.password_set, self.password_again, fresh=False),
@@ -64,6 +66,7 @@ class AccountPages:
             _doing("session_ended", f"{_SESSIONS}/end", self.session_ended, fresh=False),
             _doing("sessions_ended", f"{_SESSIONS}/end-others", self.sessions_ended, fresh=False),
         )
+        return tuple(replace(page, also_suspended=True) for page in table)
 
     def account(self, visit: Visit) -> Reply:
         viewer = visit.viewer

@@ -298,7 +298,9 @@ class Console:
             visit = self._recognized(visit)
         failure = named(fault, visit.visitor.request_id)
         values = {"failure": failure, "request_id": visit.visitor.request_id}
-        response = self._answered(visit, Shown("failure.html", values, failure.status))
+        shut_out = isinstance(fault, Suspended) and visit.signed_in is not None
+        template = "suspended.html" if shut_out else "failure.html"
+        response = self._answered(visit, Shown(template, values, failure.status))
         for name, value in failure_headers(failure):
             if name != "WWW-Authenticate":  # a browser would ask for a password of its own accord
                 response.headers[name] = value

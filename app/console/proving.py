@@ -40,9 +40,16 @@ class ProvingPages:
                 open=True,
             ),
             Page(name="second_passkey", path=f"{SECOND_STEP}/passkey", handler=self.second_passkey, open=True),
-            Page(name="prove", path=PROVE, handler=self.prove),
-            Page(name="proven", method="POST", path=PROVE, handler=self.proven, again=self.prove_again),
-            Page(name="prove_passkey", path=f"{PROVE}/passkey", handler=self.prove_passkey),
+            Page(name="prove", path=PROVE, handler=self.prove, also_suspended=True),
+            Page(
+                name="proven",
+                method="POST",
+                path=PROVE,
+                handler=self.proven,
+                again=self.prove_again,
+                also_suspended=True,
+            ),
+            Page(name="prove_passkey", path=f"{PROVE}/passkey", handler=self.prove_passkey, also_suspended=True),
         )
 
     # --- the second factor ---
@@ -75,7 +82,7 @@ class ProvingPages:
         return Shown("second_step.html", values)
 
     def _half_open(self, visit: Visit) -> Viewer:
-        return self._sessions.viewer(visit.token, visit.visitor, awaiting=SECOND_FACTOR)
+        return self._sessions.viewer(visit.token, visit.visitor, awaiting=SECOND_FACTOR, also_suspended=True)
 
     # --- once more ---
 

@@ -84,6 +84,11 @@ class Viewer:
     def may(self, permission: str) -> bool:
         return permission in self.rights.permissions
 
+    @property
+    def is_shut_out(self) -> bool:
+        """Whether the organization is suspended, for them."""
+        return _is_shut(self.organization, self.rights)
+
     def caller(self, *, only_own: bool = False) -> Caller:
         """As whom use cases are called."""
         return Caller(
@@ -159,8 +164,7 @@ class Sessions:
             with self._store.writing() as tx:
                 tx.sessions.change(session.id, **changed)
             viewer = replace(viewer, session=touched)
-        is_suspended = viewer.organization.suspended_at is not None and WRITE_ALL not in viewer.rights.permissions
-        if is_suspended and not also_suspended:
+        if viewer.is_shut_out and not also_suspended:
             raise Suspended
         return viewer
 
@@ -277,13 +281,16 @@ def _viewer(tx: Transaction, session: Session, visitor: Visitor) -> Viewer:
         raise SignedOut
     organization = tx.organizations.get(session.organization_id)
     rights = tx.operators.rights(session.organization_id, operator.id)
-    shut = organization is not None and organization.suspended_at is not None and WRITE_ALL not in rights.permissions
-    if organization is None or rights == NO_RIGHTS or shut:
+    if organization is None or rights == NO_RIGHTS or _is_shut(organization, rights):
         organization = tx.organizations.get(home_of(tx, operator))
         if organization is None:
             raise SignedOut
         rights = tx.operators.rights(organization.id, operator.id)
     return Viewer(session, operator, organization, rights, visitor)
+
+
+def _is_shut(organization: Organization, rights: Rights) -> bool:
+    return organization.suspended_at is not None and WRITE_ALL not in rights.permissions
 
 
 def home_of(tx: Transaction, operator: Operator) -> str:

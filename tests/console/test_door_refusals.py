@@ -6,6 +6,7 @@ import pytest
 
 from app.console.door import HEADERS
 from app.store.database import StoreUnavailable
+from tests.support.accounts import code, with_codes
 from tests.support.console import PASSWORD, browser, hidden_fields, signed_in
 from tests.support.server import serving
 
@@ -50,6 +51,36 @@ def test_a_database_that_is_away_is_said_by_a_page(server, monkeypatch):
 
     monkeypatch.setattr("app.store.database.Transaction.__init__", away)
     refuse_unlike_a_page(visitor.client.get("/console/"), 503)
+
+
+def test_who_is_in_a_suspended_organization_only_is_told_so_and_keeps_their_account(server):
+    visitor = signed_in(server, "ada@example.com", "owner")
+    assert server.call("POST", f"/v1/organizations/{server.installed.organization_id}/suspend").status_code == 200
+    for path in ("/", "/credentials", "/operators", "/audit", "/start"):
+        page = visitor.open(path)
+        assert page.status_code == 403, path
+        assert "is suspended</h1>" in page.text
+        assert 'class="places"' not in page.text, "no way leads anywhere"
+    page = visitor.open("/account")
+    assert page.status_code == 200
+    assert 'class="places"' not in page.text
+    assert visitor.send("/account/sessions/end-others").status_code == 200
+    server.clock.advance(20 * 60)
+    page = visitor.open("/account/passkeys/new")
+    assert page.request.path == "/console/prove"
+    page = visitor.send("/prove", {**hidden_fields(page.text), "by": "password", "password": PASSWORD})
+    assert page.request.path == "/console/account/passkeys/new"
+
+
+def test_who_is_in_a_suspended_organization_only_signs_in_as_far_as_others_do(server):
+    visitor, secret, _ = with_codes(server)
+    visitor.send("/sign-out")
+    assert server.call("POST", f"/v1/organizations/{server.installed.organization_id}/suspend").status_code == 200
+    page = visitor.send("/sign-in", {"email": "ada@example.com", "password": PASSWORD})
+    assert (page.status_code, page.request.path) == (200, "/console/sign-in/second")
+    page = visitor.send("/sign-in/second", {"by": "code", "code": code(server, secret)})
+    assert page.status_code == 403
+    assert "is suspended</h1>" in page.text
 
 
 def test_who_looks_at_a_suspended_organization_can_still_sign_out(server):
