@@ -184,3 +184,147 @@ def test_signing_in_over_a_session_ends_the_one_before(server):
     assert visitor.send("/sign-in", form).status_code == 200
     visitor.client.set_cookie("__Host-tokenserver-session", old.value, domain="localhost")
     assert visitor.open("/credentials").request.path == "/console/sign-in"
+
+
+def posted(visitor, headers, path="/credentials/new", **form):
+    fields = {**hidden_fields(visitor.page_text), "name": "theirs", **form}
+    return visitor.client.post(f"/console{path}", data=fields, headers=headers)
+
+
+FROM = {
+    "nothing at all": ({}, False),
+    "an empty Fetch Metadata": ({"Sec-Fetch-Site": ""}, False),
+    "an address that was typed": ({"Sec-Fetch-Site": "none"}, False),
+    "another site": ({"Sec-Fetch-Site": "cross-site"}, False),
+    "a neighbour": ({"Sec-Fetch-Site": "same-site"}, False),
+    "here, in capitals": ({"Sec-Fetch-Site": "Same-Origin"}, False),
+    "two answers at once": ({"Sec-Fetch-Site": "same-origin, cross-site"}, False),
+    "another site whose Origin is ours": (
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://auth.example.com"},
+        False,
+    ),
+    "an opaque origin": ({"Origin": "null"}, False),
+    "an empty origin": ({"Origin": ""}, False),
+    "our host without TLS": ({"Origin": "http://auth.example.com"}, False),
+    "our host at another port": ({"Origin": "https://auth.example.com:8443"}, False),
+    "a host that begins like ours": ({"Origin": "https://auth.example.com.evil.example"}, False),
+    "a host above ours": ({"Origin": "https://example.com"}, False),
+    "a page of ours, by Referer alone": ({"Referer": "https://auth.example.com/console/"}, False),
+    "here": ({"Sec-Fetch-Site": "same-origin"}, True),
+    "here, by Origin": ({"Origin": "https://auth.example.com"}, True),
+}
+
+
+@pytest.mark.parametrize(("headers", "is_ours"), FROM.values(), ids=FROM.keys())
+def test_a_form_comes_from_here_or_is_refused(server, headers, is_ours):
+    visitor = signed_in(server)
+    visitor.open("/credentials/new")
+    assert posted(visitor, headers).status_code == (201 if is_ours else 403)
+
+
+def test_a_page_that_was_made_before_somebody_signed_in_does_nothing_in_their_name(server):
+    """Who was at the screen before may have read its token."""
+    visitor = browser(server)
+    visitor.open("/sign-in")
+    old = hidden_fields(visitor.page_text)["csrf"]
+    token = signed_in(server).client.get_cookie("__Host-tokenserver-session", domain="localhost")
+    assert token is not None
+    visitor.client.set_cookie("__Host-tokenserver-session", token.value, domain="localhost", secure=True)
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    assert posted(visitor, ours, csrf=old).status_code == 403
+    assert visitor.client.post("/console/sign-out", data={"csrf": old}, headers=ours).status_code == 403
+
+
+def test_a_form_whose_sender_is_another_session_is_refused(server):
+    mine, theirs = signed_in(server), signed_in(server, "ada@example.com")
+    csrf = hidden_fields(theirs.page_text)["csrf"]
+    mine.open("/credentials/new")
+    assert posted(mine, {"Sec-Fetch-Site": "same-origin"}, csrf=csrf).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["_method", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"])
+def test_no_method_stands_in_for_another(server, name):
+    visitor = signed_in(server)
+    answer = visitor.client.get(f"/console/sign-out?{name}=POST", headers={name: "POST"})
+    assert answer.status_code == 404
+    assert visitor.open("/").status_code == 200
+
+
+def test_no_deed_is_done_by_a_link_or_by_looking_for_its_length(server):
+    """GET and HEAD change nothing: a page of another site may lead there."""
+    visitor = signed_in(server)
+    for method in ("GET", "HEAD"):
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+        answer = visitor.client.open("/console/sign-out", method=method, headers=headers)
+        assert answer.status_code == 404
+        no_navigation = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+        answer = visitor.client.open("/console/", method=method, headers=no_navigation)
+        assert answer.status_code == 403
+
+
+def test_a_cookie_that_somebody_has_planted_is_not_kept(server):
+    """Session fixation: who signs in gets a token that nobody has seen, whatever the browser brought along."""
+    signed_in(server)
+    visitor = browser(server)
+    planted = "A" * 43
+    visitor.client.set_cookie("__Host-tokenserver-session", planted, domain="localhost", secure=True)
+    visitor.open("/sign-in")
+    visitor.send("/sign-in", {"email": "admin@localhost", "password": PASSWORD})
+    cookie = visitor.client.get_cookie("__Host-tokenserver-session", domain="localhost")
+    assert cookie is not None
+    assert cookie.value != planted
+    assert visitor.open("/credentials").status_code == 200
+
+
+def test_a_cookie_without_the_prefix_is_nobodys(server):
+    """A neighbour without TLS can set `tokenserver-session`, and not `__Host-tokenserver-session`."""
+    visitor = signed_in(server)
+    cookie = visitor.client.get_cookie("__Host-tokenserver-session", domain="localhost")
+    assert cookie is not None
+    other = browser(server)
+    other.client.set_cookie("tokenserver-session", cookie.value, domain="localhost")
+    assert other.open("/credentials").request.path == "/console/sign-in"
+
+
+def test_every_cookie_is_for_this_server_alone(server):
+    visitor = browser(server)
+    set_here = visitor.client.get("/console/sign-in").headers.getlist("Set-Cookie")
+    assert set_here
+    for one in set_here:
+        assert one.startswith("__Host-tokenserver-")
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(one.split("; "))
+        assert "Domain" not in one
+
+
+BODIES = {
+    "a boundary that never comes": ("multipart/form-data; boundary=x", b"--y\r\n\r\n"),
+    "no boundary": ("multipart/form-data", b"--x\r\n"),
+    "a part that is cut off": ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a'),
+    "a part without a name": (
+        "multipart/form-data; boundary=x",
+        b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--",
+    ),
+    "a header that never ends": ("multipart/form-data; boundary=x", b"--x\r\n" + b"A" * 100_000),
+    "a thousand parts and more": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * 2500 + b"--x--",
+    ),
+    "a file": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="csrf"; filename="a"\r\n\r\nb\r\n--x--',
+    ),
+    "plain text": ("text/plain", b"csrf=a&name=theirs"),
+    "JSON": ("application/json", b'{"csrf": "a"}'),
+    "an unknown charset": ("application/x-www-form-urlencoded; charset=utf-7", b"csrf=+AGE-"),
+    "no type": ("", b"csrf=a"),
+}
+
+
+@pytest.mark.parametrize(("kind", "body"), BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_is_no_form_is_refused_by_a_page(server, kind, body):
+    visitor = signed_in(server)
+    answer = visitor.client.post(
+        "/console/credentials/new", data=body, content_type=kind, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert answer.status_code in {400, 403, 413}
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
