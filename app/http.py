@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import lru_cache, partial
+from html import escape
 from typing import Any
 
 from flask import Flask, Request, Response, request
@@ -152,6 +153,20 @@ _OF_STATUS: dict[int, type[Refused]] = {
     415: UnsupportedMediaType,
 }
 _SPEAK_OAUTH = ("/oauth/", "/.well-known/")
+_PEOPLE = "/console"
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>That did not work</title>
+<h1>That did not work</h1>
+<p>{public}</p>
+<p>Go back and try again. Request <code>{request_id}</code></p>
+</html>
+"""
+"""For who is answered before the console is asked."""
+_PAGE_POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 _REQUEST_ID = "tokenserver.request_id"
 _ANSWERS = "tokenserver.answers"
 
@@ -183,13 +198,18 @@ def answer_failures(app: Flask, below: str, answer: Callable[[Exception], Respon
 
 
 def failed(fault: Exception, path: str, request_id: str) -> Reply:
-    """OAuth's errors where OAuth's clients knock (RFC 6749 §5.2), problem documents everywhere else (RFC 9457)."""
+    """OAuth's errors where OAuth's clients knock (RFC 6749 §5.2), a page where people do, problem documents everywhere
+    else (RFC 9457).
+    """
     failure = named(fault, request_id)
+    headers = [*ALWAYS, ("X-Request-Id", request_id), *failure_headers(failure)]
+    if path == _PEOPLE or path.startswith(f"{_PEOPLE}/"):
+        page = _PAGE.format(public=escape(failure.public), request_id=request_id)
+        return failure.status, [*headers, ("Content-Type", "text/html; charset=utf-8"), _PAGE_POLICY], page.encode()
     kind, body = "application/problem+json", problem(failure, request_id)
     if path.startswith(_SPEAK_OAUTH):
         kind, body = "application/json", dict(oauth_failure(failure))
-    headers = [*ALWAYS, ("X-Request-Id", request_id), ("Content-Type", kind), *failure_headers(failure)]
-    return failure.status, headers, as_json(body)
+    return failure.status, [*headers, ("Content-Type", kind)], as_json(body)
 
 
 def _failed(answers: Answers, fault: Exception) -> Response:

@@ -83,6 +83,17 @@ def test_a_body_that_ends_before_its_length_is_refused_as_theirs_and_not_as_our_
     assert "too early" in "".join(json.loads(body).values() if path == b"/oauth/token" else [json.loads(body)["title"]])
 
 
+def test_people_are_told_by_a_page_what_nobody_has_asked_the_console_about(world):
+    head = b"POST /console/sign-in HTTP/1.1\r\n" + FORM + b"Content-Length: 50\r\n"
+    status, headers, body = ask(world, head, b"email=<b>", hangs_up=True)
+    assert (status, headers["content-type"]) == (400, "text/html; charset=utf-8")
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert is_told_properly(headers)
+    assert b"too early" in body
+    assert headers["x-request-id"].encode() in body.lower()
+    assert b"<b>" not in body
+
+
 @pytest.mark.parametrize(
     ("head", "status"),
     [
