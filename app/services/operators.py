@@ -24,7 +24,16 @@ from app.store.operators import SignInFacts
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.domain.credential import Credential, Status
-from tokenserver.domain.operators import PERMISSIONS, Member, Membership, Operator, OperatorRole, Rights, rights_of
+from tokenserver.domain.operators import (
+    PERMISSIONS,
+    WRITE_ALL,
+    Member,
+    Membership,
+    Operator,
+    OperatorRole,
+    Rights,
+    rights_of,
+)
 from tokenserver.domain.restrictions import Restrictions
 from tokenserver.errors import Conflict, Fault, InsufficientScope, InvalidInput, NotFound, PreconditionFailed
 
@@ -42,7 +51,7 @@ class LastOwner(Conflict):
 
 
 class BeyondYou(InsufficientScope):
-    """`part` is what of the operator is more than the caller holds: `role`, `roles` or `grants`."""
+    """`part` is what of the operator is more than the caller holds: `role`, `roles`, `grants`, or the `name`."""
 
     def __init__(self, part: str, public: str) -> None:
         self.part = part
@@ -136,6 +145,8 @@ class Operators:
         after = edit(before)
         if after == before:
             return before
+        if after[0].name != before[0].name:
+            _refuse_renaming(tx, caller, operator_id)
         after = (after[0], replace(after[1], version=before[1].version + 1))
         _refuse_unknown_rights(tx, caller, after[1])
         for member in (before, after):
@@ -196,6 +207,12 @@ def _found(tx: Transaction, caller: Caller, operator_id: str) -> Member:
 def _refuse_stale(membership: Membership, version: int | None) -> None:
     if version is not None and membership.version != version:
         raise PreconditionFailed
+
+
+def _refuse_renaming(tx: Transaction, caller: Caller, operator_id: str) -> None:
+    """A name is shown wherever somebody is a member, and no organization writes what another one reads."""
+    if WRITE_ALL not in caller.scopes and len(tx.operators.organizations_of(operator_id)) > 1:
+        raise BeyondYou("name", "This operator belongs to other organizations, too: only platform admins rename them.")
 
 
 def _refuse_last_owner(tx: Transaction, caller: Caller) -> None:

@@ -73,6 +73,26 @@ def test_their_personal_credentials_are_those_that_have_not_ended(workshop, call
         operators.owned(caller, "op_0000000000000000")
 
 
+def test_who_belongs_to_others_too_is_renamed_by_none_of_them(workshop, caller):
+    """Whoever adds a known address to an organization of theirs must not choose what others call that person."""
+    operators = workshop.services.operators
+    person, _ = added(workshop, caller)
+    other = replace(caller, organization_id=workshop.services.organizations.create(caller, "Other", Policy()).id)
+    theirs = replace(other, scopes=PERMISSIONS[OperatorRole.OWNER])
+    operators.add(theirs, person.email, "", Membership("", OperatorRole.MEMBER), platform_admin=False)
+
+    def rename(member):
+        return replace(member[0], name="Somebody else"), member[1]
+
+    with pytest.raises(BeyondYou) as refused:
+        operators.update(theirs, person.id, None, rename)
+    assert refused.value.part == "name"
+    assert operators.get(caller, person.id)[0].name == ""
+    assert operators.update(other, person.id, None, rename)[0].name == "Somebody else"
+    alone, _ = added(workshop, theirs)
+    assert operators.update(theirs, alone.id, None, rename)[0].name == "Somebody else"
+
+
 @pytest.mark.parametrize(
     ("asked", "part"),
     [

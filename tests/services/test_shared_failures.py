@@ -18,7 +18,9 @@ from tokenserver.clock import DAY
 
 ELSEWHERE = Visitor("198.51.100.9", "Another browser", "request")
 ROWS = SharedFailures("test")
-both = pytest.mark.parametrize("workshop", ["sqlite", "postgresql"], indirect=True)
+both = pytest.mark.parametrize(
+    "workshop", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
 
 
 @pytest.fixture
