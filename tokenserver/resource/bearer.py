@@ -4,8 +4,8 @@
 - The scheme is `Bearer` in any case, then one space, then token68 characters to the end. A list with commas, a second
   space, a tab or a foreign character is malformed (400 `invalid_request`).
 - Several headers are read as one list with commas, as RFC 9110 §5.3 says and WSGI servers do, and so refused.
-- No header, an empty one, or another scheme (`Basic …`): no token was presented. That is 401 with a plain challenge and
-  no error code (RFC 6750 §3.1), since the caller may not have known what is asked for.
+- No header, an empty one, or another scheme (`Basic …`; `Bearer:` is another, too): no token was presented. That is 401
+  with a plain challenge and no error code (RFC 6750 §3.1), since the caller may not have known what is asked for.
 """
 
 from __future__ import annotations
