@@ -1,0 +1,51 @@
+"""Is what a form makes made once, however often and however fast it is sent? By a nervous finger, without script."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.console import browser, hidden_fields, signed_in
+from tests.support.server import Server
+
+MAKING = {
+    "a credential": ("/credentials/new", {"name": "nightly export"}, "/v1/credentials?q=nightly"),
+    "an API": ("/apis/new", {"audience": "https://api.example.com", "name": "Example"}, "/v1/apis"),
+    "a role": ("/roles/new", {"name": "reader"}, "/v1/roles"),
+    "a project": ("/projects/new", {"name": "billing"}, "/v1/projects"),
+    "a webhook": ("/webhooks/new", {"url": "https://hooks.example.com/x", "events": "*"}, "/v1/webhooks"),
+    "an operator": (
+        "/operators/new",
+        {"email": "grace@example.com", "role": "member", "which_roles": "all", "which_grants": "all"},
+        "/v1/operators",
+    ),
+    "an organization": ("/organizations/new", {"name": "Acme"}, "/v1/organizations"),
+}
+
+
+def count(server: Server, path: str) -> int:
+    return len(server.call("GET", path).get_json()["items"])
+
+
+@pytest.mark.parametrize(("path", "form", "listed"), MAKING.values(), ids=MAKING.keys())
+def test_a_form_that_is_sent_many_times_at_once_makes_one(server, path, form, listed):
+    visitor = signed_in(server)
+    before = count(server, listed)
+    visitor.open(path)
+    fields = {name: value for name, value in hidden_fields(visitor.page_text).items() if name in {"csrf", "once"}}
+    assert fields["once"]
+    cookie = visitor.client.get_cookie("__Host-tokenserver-session", domain="localhost")
+    assert cookie is not None
+
+    def send(_: int) -> int:
+        finger = browser(server)
+        finger.client.set_cookie("__Host-tokenserver-session", cookie.value, domain="localhost", secure=True)
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        return finger.client.post(f"/console{path}", data={**fields, **form}, headers=headers).status_code
+
+    with ThreadPoolExecutor(4) as fingers:
+        answers = sorted(fingers.map(send, range(6)))
+    assert answers[0] in {201, 303}
+    assert set(answers[1:]) == {409}
+    assert count(server, listed) == before + 1
