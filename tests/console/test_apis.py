@@ -101,7 +101,7 @@ def test_each_fault_is_told_at_its_field_and_what_was_typed_is_kept(server):
     told = dict(re.findall(r'<small id="help-([^"]+)">([^<]*)</small>', page.text))
     assert "Write an address such as" in told["audience"]
     assert "plain letters" in told["scopes-1-name"]
-    assert "Must be one of" in told["scopes-2-access"]
+    assert "Choose one of those" in told["scopes-2-access"]
     assert 'value="not a name!"' in page.text
     for name in ("audience", "scopes-1-name", "scopes-2-access"):
         assert f'href="#field-{name}"' in page.text

@@ -27,6 +27,7 @@ WITHOUT_A_FRESH_PROOF = {
     "switch": "it only looks elsewhere; what the viewer may do there is asked at each page",
     # one's own account
     "password_set": "it asks for the old password, or for a fresh proof where there is none",
+    "passkey_named": "what it is called, which only its owner sees",
     "session_ended": "it only ends sessions of one's own: who sees a stranger's must be quick",
     "sessions_ended": "as the above: and it leaves the one that asks",
     # what changes nothing

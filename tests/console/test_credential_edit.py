@@ -173,10 +173,13 @@ FAULTS = {
     "a day that is none": ({"expiry": "day", "expires_at": "tomorrow"}, "Write a date such as"),
     "no day": ({"expiry": "day", "expires_at": ""}, "Choose the day."),
     "an interval that is too long": ({"rotation_schedule": "3651"}, "Must be at most 3650."),
-    "a grace period as long as the interval": ({"rotation_schedule": "3", "grace_days": "3"}, "must be shorter"),
+    "a grace period as long as the interval": (
+        {"rotation_schedule": "3", "grace_days": "3"},
+        "must be fewer than those between",
+    ),
     "a grace period that is no number": ({"rotation_schedule": "90", "grace_days": "x"}, "Write a number of days."),
-    "a role that is none": ({"roles": ["nobody"]}, "A role is not in the catalogue"),
-    "a project that is none": ({"project": "elsewhere"}, "There is no such project"),
+    "a role that is none": ({"roles": ["nobody"]}, "One of the roles is not there any more"),
+    "a project that is none": ({"project": "elsewhere"}, "There is no project with this name"),
     "an environment that is none": ({"environment": "a b"}, "Must be 1 to 100 plain letters"),
 }
 
