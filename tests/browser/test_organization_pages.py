@@ -93,6 +93,23 @@ def test_a_new_operator_follows_the_link_sees_only_theirs_and_is_removed(first, 
     newcomer.context.close()
 
 
+def test_looking_through_the_organizations_by_keyboard_goes_nowhere_before_one_says_so(first, world):
+    there = made(world, "/v1/organizations", {"name": "A place beside"})
+    page = first.go("/roles")
+    here = page.input_value("#organization")
+    page.focus("#organization")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+    expect(page.locator("#organization")).to_be_focused()
+    for organization in (there["id"], here):
+        first.go("/roles")
+        page.select_option("#organization", organization)
+        press(page, "Go there")
+        expect(page.locator("h1")).to_contain_text("Overview")
+        expect(page.locator("#organization")).to_have_value(organization)
+
+
 def test_ending_everything_is_noticed_by_a_running_resource_server(first, world):
     there = made(world, "/v1/organizations", {"name": "Incident & Sons"})
     headers = {ELSEWHERE: there["id"]}

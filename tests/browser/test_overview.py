@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 from tests.support.chromium import Person, person, refuse_barriers
 from tests.support.world import AUDIENCE, a_world, eventually
 
+FILL = "one => getComputedStyle(one).fill"
+
 
 @pytest.fixture
 def empty(tmp_path):
@@ -86,19 +88,20 @@ def test_charts_are_printed_and_what_is_for_the_screen_is_not(first, world):
         world.ask(made["client_id"], secret)
     page = first.go("/")
     eventually(lambda: first.go("/").locator(".chart rect").count() > 1, "charts with bars")
+    page.emulate_media(media="screen", color_scheme="light")
+    ink = [page.locator(f".chart {part} >> nth=0").evaluate(FILL) for part in ("text", "rect")]
     page.emulate_media(media="print", color_scheme="dark")
     page.set_viewport_size({"width": 700, "height": 900})  # as wide as a sheet of paper
+    assert [page.locator(f".chart {part} >> nth=0").evaluate(FILL) for part in ("text", "rect")] == ink, "on white"
     for chart in page.locator(".chart").all():
         box = chart.bounding_box()
         assert box is not None
         assert 0 <= box["x"] < box["x"] + box["width"] <= 700
-    assert page.locator(".chart rect").first.evaluate("one => getComputedStyle(one).fill") not in {
-        "none",
-        "rgb(255, 255, 255)",
-    }
     for for_the_screen in (".bar", ".places"):
         assert page.is_hidden(for_the_screen)
+    assert page.is_visible("details table"), "the numbers behind"
     page.emulate_media(media="screen", color_scheme="light")
+    assert page.is_hidden("details table")
 
 
 def test_nothing_moves_where_people_ask_for_that(first):

@@ -34,6 +34,9 @@ PASSWORD = "four words in a row"
 COMPLAINTS: list[str] = []
 """What browsers have noticed against pages, since it was last looked at."""
 
+ANSWERED = ("Failed to load resource", "Response Status Error Code")
+"""How a browser and htmx begin to say that something was refused, which is an answer."""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -93,7 +96,7 @@ def listen(context: BrowserContext) -> None:
     """Remember as COMPLAINTS whatever a page of ours must never give a reason for."""
 
     def said(message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):  # a 422 is an answer
+        if message.type == "error" and not message.text.startswith(ANSWERED):
             COMPLAINTS.append(f"{message.page and message.page.url}: {message.text}")
 
     def failed(fault: WebError) -> None:

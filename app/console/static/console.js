@@ -60,10 +60,6 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
-});
-
 // A second click must not send a form twice.
 document.addEventListener("submit", (event) => {
   const form = event.target;
