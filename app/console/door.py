@@ -109,6 +109,7 @@ class Console:
         for page in self._pages:
             rule, name = f"/console{page.path}", f"console.{page.name}"
             app.add_url_rule(rule, name, partial(self._serve, page), methods=[page.method])
+        app.add_url_rule("/", "console.front", self._front)
         app.add_url_rule("/console/static/<name>", "console.static", self._file)
         app.add_url_rule("/console/<path:path>", "console.nowhere", self._nowhere, methods=["GET", "POST"])
         answer_failures(app, "/console", lambda fault: self._failed(self._visit({}), fault))
@@ -317,6 +318,10 @@ class Console:
             response.headers["Content-Encoding"] = "gzip"
         response.headers.extend(HEADERS)
         return response
+
+    def _front(self) -> Response:
+        """Whoever types the server's address into a browser looks for this."""
+        return self._answered(self._visit({}), Sent("/"))
 
     def _nowhere(self, **_: str) -> Response:
         return self._failed(self._recognized(self._visit({})), NotFound())

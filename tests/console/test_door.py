@@ -328,3 +328,11 @@ def test_a_body_that_is_no_form_is_refused_by_a_page(server, kind, body):
     )
     assert answer.status_code in {400, 403, 413}
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_whoever_types_the_address_of_the_server_gets_to_the_console(server):
+    visitor = server.app.test_client()
+    answer = visitor.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/")
+    assert "Set-Cookie" not in answer.headers
+    assert visitor.post("/").status_code == 405
