@@ -452,7 +452,7 @@ def test_no_token_of_the_old_secret_is_live_after_regenerate_has_returned(worksh
                 number = len(secrets) - 1
                 try:
                     token = process.issue(client_id(made), secrets[number])
-                except InvalidClient:
+                except (InvalidClient, StoreUnavailable):  # a busy machine may let the others write first for long
                     continue
                 minted.append((number, workshop.claims(token).generation))
 
