@@ -34,7 +34,7 @@ from app.services.admission import Wanted
 from app.services.audit import Caller
 from app.services.idempotency import Attempt, InProgress
 from app.services.kept_forms import KeptForms, Typed
-from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Suspended, Viewer, Visitor
+from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Suspended, Viewer, Visitor, page_key
 from app.settings import Settings
 from tokenserver.clock import Clock
 from tokenserver.domain.client_ip import TrustedProxies
@@ -387,7 +387,7 @@ def way(text: str) -> str:
 
 def csrf_of(token: str) -> str:
     """What only a page can know that was made for whoever holds this cookie."""
-    return hashlib.sha256(f"csrf:{token}".encode()).hexdigest()
+    return hashlib.sha256(f"csrf:{page_key(token)}".encode()).hexdigest()
 
 
 def _admitted(viewer: Viewer, wanted: Wanted) -> Caller:

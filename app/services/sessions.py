@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.services.audit import Caller
 from app.services.shared_failures import prune_in
@@ -80,6 +80,8 @@ class Viewer:
     organization: Organization
     rights: Rights
     visitor: Visitor
+    page_key: str = field(default="", repr=False)
+    """See `page_key`."""
 
     def may(self, permission: str) -> bool:
         return permission in self.rights.permissions
@@ -124,7 +126,7 @@ class Sessions:
         """A new session, as a part of a transaction; returns what the cookie holds. They have proven who they are at
         this moment, or earlier, at `proven_at`.
         """
-        token = secrets.token_urlsafe(32)
+        token = _new_token()
         organization_id = home_of(tx, operator)
         session = Session(
             id=digest_of(token),
@@ -155,7 +157,7 @@ class Sessions:
             session = tx.sessions.get(digest_of(token))
             if session is None or session.awaits != awaiting or self._is_over(session, now):
                 raise SignedOut
-            viewer = _viewer(tx, session, visitor)
+            viewer = replace(_viewer(tx, session, visitor), page_key=page_key(token))
         if now - session.seen_at >= _TOUCHED_EVERY or session.organization_id != viewer.organization.id:
             touched = replace(session, seen_at=int(now), organization_id=viewer.organization.id)
             changed: dict[str, object] = {"seen_at": touched.seen_at}
@@ -182,7 +184,7 @@ class Sessions:
         was = tx.sessions.get(viewer.session.id)
         if was is None:
             raise SignedOut
-        token = secrets.token_urlsafe(32)
+        token = _new_token(viewer.page_key if was.awaits is None else "")
         proven_at = max(was.proven_at, now if proven_at is None else min(now, proven_at))
         session = replace(was, id=digest_of(token), seen_at=int(now), proven_at=int(proven_at), awaits=None)
         if was.awaits is not None:
@@ -272,6 +274,17 @@ class Sessions:
 def digest_of(token: str) -> str:
     """By which the database knows a token that somebody holds."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _new_token(known: str = "") -> str:
+    return f"{secrets.token_urlsafe(32)}.{known or secrets.token_urlsafe(24)}"
+
+
+def page_key(token: str) -> str:
+    """The part of a session's token that it keeps when its holder proves once more who they are: pages that are open in
+    other tabs were made for the same session.
+    """
+    return token.rpartition(".")[2]
 
 
 def _viewer(tx: Transaction, session: Session, visitor: Visitor) -> Viewer:

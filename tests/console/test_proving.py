@@ -167,3 +167,25 @@ def test_where_there_are_no_passkeys_the_page_says_why(installed, tmp_path):
         for path in ("/account", "/account/passkeys/new"):
             assert "reached by an IP address" in visitor.open(path).text
         assert visitor.open("/account/passkeys/offer").status_code == 409
+
+
+def test_a_proof_in_one_tab_leaves_the_forms_in_another_good(server):
+    visitor = signed_in(server)
+    tab = hidden_fields(visitor.open("/roles/new").text)
+    before = visitor.open("/roles/new").request.headers["Cookie"]
+    visitor.open("/prove")
+    visitor.send("/prove", {"by": "password", "password": PASSWORD})
+    made = visitor.send("/roles/new", {**tab, "name": "reader"})
+    assert made.request.headers["Cookie"] != before
+    assert (made.status_code, made.request.path.rpartition("/")[0]) == (200, "/console/roles")
+
+
+def test_signing_in_anew_makes_the_forms_of_before_worthless(server):
+    visitor = signed_in(server)
+    tab = hidden_fields(visitor.open("/roles/new").text)
+    visitor.open("/roles/new")
+    visitor.send("/sign-out")
+    visitor.open("/sign-in")
+    visitor.send("/sign-in", {"email": "admin@localhost", "password": PASSWORD})
+    assert visitor.open("/").request.path == "/console/"
+    assert visitor.send("/roles/new", {**tab, "name": "reader"}).status_code == 403
