@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from scripts.bench_parts.browsing import Visitor, beside, chromium, sign_in
 from scripts.bench_parts.figures import Bar, Control, Figure
 from scripts.bench_parts.furnishing import Hand, furnish
 from scripts.bench_parts.installing import Installation, install
+from scripts.bench_parts.load import Broken
 from scripts.bench_parts.plan import Plan
 from scripts.bench_parts.servers import our_server
 
@@ -60,7 +61,7 @@ def measure(plan: Plan) -> list[Figure]:
         pages = paths(installations[0], ids)
         if plan.smoke:
             pages = {rule: path for place, (rule, path) in enumerate(pages.items()) if place % 10 == 0}
-        return [*figures, _heaviest(_weights(visitors[0], pages, ids))]
+        return [*figures, _heaviest(_weights(visitors[0], pages, ids), pages)]
 
 
 def _times(plan: Plan, browser: Browser, visitors: Sequence[Visitor], many: int) -> list[Figure]:
@@ -100,7 +101,8 @@ def _weights(visitor: Visitor, pages: Mapping[str, str], ids: Mapping[str, str])
     visitor.context.new_cdp_session(visitor.page).send("Network.setCacheDisabled", {"cacheDisabled": True})
     weights = {}
     for rule, path in pages.items():
-        weights[rule] = visitor.weigh(partial(visitor.go, path))
+        with suppress(Broken):  # a page of what is not there, such as a passkey: said to be left out
+            weights[rule] = visitor.weigh(partial(visitor.go, path))
     for name, act in _acts(visitor, ids):
         weights[name] = visitor.weigh(act)
     return weights
@@ -137,13 +139,14 @@ def _acts(visitor: Visitor, ids: Mapping[str, str]) -> Iterator[tuple[str, Calla
     yield "before a change is saved", press("Review the change")
 
 
-def _heaviest(weights: Mapping[str, Mapping[str, int]]) -> Figure:
+def _heaviest(weights: Mapping[str, Mapping[str, int]], pages: Mapping[str, str]) -> Figure:
     kilobytes = {
         path: sum(size for kind, size in kinds.items() if kind != "image") / 1000 for path, kinds in weights.items()
     }
     heaviest = max(kilobytes, key=lambda path: kilobytes[path])
     lightest = min(kilobytes.values())
     detail = {"kilobytes": dict(sorted(kilobytes.items(), key=lambda one: -one[1])), "bytes": dict(weights)}
-    also = f"{heaviest}; the lightest {lightest:.0f} kB"
+    left_out = [rule for rule in pages if rule not in weights]
+    also = "; ".join([heaviest, f"the lightest {lightest:.0f} kB", *(f"without {rule}" for rule in left_out)])
     what = f"the heaviest of {len(weights)} pages of the console, as it travels"
     return Figure("console", what, kilobytes[heaviest], "kB", Bar(at_most=150), None, also, detail)

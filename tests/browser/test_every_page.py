@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 
 from app import create_app
-from tests.support.chromium import COMPLAINTS, Person, person
+from tests.support.chromium import COMPLAINTS, Person, person, refuse_barriers
 from tests.support.server import settings_at
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -27,6 +27,7 @@ NO_PAGES = {
     "second_passkey": "for a script",
     "prove_passkey": "for a script",
     "passkey_offered": "for a script",
+    "passkey_name": "of a passkey, which nobody has here",
 }
 OF_THE_DISABLED = {"enable_form"}
 pytestmark = pytest.mark.timeout(600)
@@ -144,6 +145,11 @@ def test_every_page_answers_and_keeps_nobody_out_who_has_a_small_dark_screen(som
         if told or wider > 0:
             found[name] = (told, wider)
     assert not found
+
+
+def test_nor_do_the_pages_that_no_journey_looks_at(someone, paths):
+    for path in (*(paths[name] for name in ("enable_form", "delete_form", "cancel_form", "set_up")), "/nothing-here"):
+        refuse_barriers(someone.go(path))
 
 
 def test_every_control_of_every_page_is_reached_by_the_keyboard_and_shows_it(someone, paths):
