@@ -23,6 +23,7 @@ from scripts.bench_parts.figures import Bar, Control, Figure
 from scripts.bench_parts.furnishing import Hand, furnish
 from scripts.bench_parts.installing import Installation, install
 from scripts.bench_parts.load import Broken
+from scripts.bench_parts.placing import stay_on
 from scripts.bench_parts.plan import Plan
 from scripts.bench_parts.servers import our_server
 
@@ -45,6 +46,8 @@ class Loads:
 def measure(plan: Plan) -> list[Figure]:
     many = min(MANY, plan.credentials)
     with ExitStack() as stack:
+        stay_on(plan.placing.everything)  # what the browser inherits: a person's has its machine to itself
+        stack.callback(stay_on, plan.placing.generator)
         browser = stack.enter_context(chromium())
         installations = [install(plan.folder("console"), count) for count in (many, FEW)]
         names = ("console", "console of few")
