@@ -30,7 +30,7 @@ _LONGEST_VALUE = 400
 @dataclass(frozen=True, slots=True)
 class Told:
     """One line as it is shown. `changes`: what, from what, to what; `details`: whatever else it says.
-    `is_new`: all of it is.
+    `is_new`: all of it is. `subject` is what it was done to, where that is no credential.
     """
 
     at: float
@@ -41,6 +41,7 @@ class Told:
     refused: bool
     credential: str
     credential_name: str
+    subject: str
     address: str
     request_id: str
     changes: list[tuple[str, str, str]]
@@ -95,7 +96,8 @@ class AuditPages:
 def told_of(found: Iterable[Found], actors: Actors, caller: Caller) -> list[Told]:
     """Lines in words, with the names of those who did it and of what it was done to."""
     lines = [one.members for one in found]
-    names = actors.names(caller, {said[who] for said in lines for who in ("actor", "credential")})
+    told = {said[who] for said in lines for who in ("actor", "credential")}
+    names = actors.names(caller, told | {_operator_in(said["detail"]) for said in lines} - {""})
     return [_told(said, names) for said in lines]
 
 
@@ -112,12 +114,26 @@ def _told(said: Mapping[str, Any], names: Mapping[str, str]) -> Told:
         refused=said["outcome"] == "refused",
         credential=credential,
         credential_name=names.get(credential, credential),
+        subject="" if credential else _subject(said["detail"], names),
         address=said["address"],
         request_id=said["request_id"],
         changes=[(words.CHANGED.get(name, name), _value(old), _value(new)) for name, (old, new) in changed.items()],
         is_new=said["event"].endswith(":created"),
         details=[(name.replace("_", " "), _value(value)) for name, value in detail.items()],
     )
+
+
+def _operator_in(detail: Mapping[str, Any]) -> str:
+    """As actors are told of; empty where it was done to none."""
+    operator = detail.get("operator")
+    return f"operator:{operator}" if isinstance(operator, str) else ""
+
+
+def _subject(detail: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What it was done to, by name, where the line says."""
+    said = (detail.get(name) for name in ("name", "email", "audience", "url"))
+    found = names.get(_operator_in(detail)) or next((one for one in said if isinstance(one, str) and one), "")
+    return found[:_LONGEST_VALUE]
 
 
 def _value(value: object) -> str:

@@ -104,3 +104,22 @@ def test_it_says_when_the_log_was_verified_and_how_that_ended(server):
 
 def test_a_member_does_not_see_it(server):
     assert signed_in(server, "ada@example.com", "member").open("/audit").status_code == 403
+
+
+def test_a_line_says_to_whom_or_to_what_it_was_done_and_leads_to_all_that_somebody_did(server):
+    visitor = signed_in(server)
+    server.call("POST", "/v1/roles", {"name": "cloud_admin"})
+    made = server.call("POST", "/v1/operators", {"email": "ada@example.com", "role": "auditor", "name": "<b>Ada</b>"})
+    page = visitor.open("/audit")
+    assert re.search(r"created a role <bdi>cloud_admin</bdi>", page.text)
+    assert re.search(r"added an operator <bdi>&lt;b&gt;Ada&lt;/b&gt;</bdi>", page.text)
+    page = visitor.open(f"/operators/{made.get_json()['id']}")
+    where = f"actor=operator%3A{made.get_json()['id']}"
+    assert f"/console/audit?{where}" in page.text
+    signed_in(server, "bob@example.com")
+    bob = next(
+        one for one in server.call("GET", "/v1/operators").get_json()["items"] if one["email"] == "bob@example.com"
+    )
+    page = visitor.open("/audit", actor=f"operator:{bob['id']}")
+    assert "bob@example.com</strong></bdi> signed in" in page.text
+    assert "created a role" not in page.text

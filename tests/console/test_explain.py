@@ -69,3 +69,10 @@ def test_a_token_of_another_organization_is_not_told_about(server, token):
     visitor.open("/explain")
     page = visitor.send("/explain", {"token": token})
     assert server.made["client_id"] not in page.text
+
+
+@pytest.mark.parametrize("role", ["member", "auditor", "admin"])
+def test_whoever_may_explain_a_token_finds_the_way(server, role):
+    visitor = signed_in(server, "eve@example.com", role)
+    assert 'href="/console/explain"' in visitor.open("/").text
+    assert visitor.open("/explain").status_code == 200
