@@ -153,7 +153,9 @@ def a_prepared_workshop(backend: str, home: Path, *, stocked: bool = False) -> I
             url = closing.enter_context(the_server().fresh(template))
         else:
             url = f"sqlite:///{shutil.copy(_prepared_file(stocked=stocked), home / 'tokenserver.db')}"
-        yield closing.enter_context(a_workshop(url, home)).prepare()
+        workshop = closing.enter_context(a_workshop(url, home))
+        workshop.caller = workshop.services.installation.prepare()
+        yield workshop
 
 
 @cache
