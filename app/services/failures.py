@@ -30,9 +30,9 @@ class TooManyFailures(RateLimited):
     public = "Too many failed authentications from this address. Wait as long as Retry-After says, then try again."
 
 
-def waiting(failures: int, free: int) -> int:
+def waiting(failures: int, free: int, longest: int = LONGEST_WAIT) -> int:
     """Seconds to wait after the last of so many failures in a row, of which so many are free."""
-    return 0 if failures < free else min(LONGEST_WAIT, 1 << min(failures - free, 20))
+    return 0 if failures < free else min(longest, 1 << min(failures - free, 20))
 
 
 def refuse_until(failed_at: float, wait: int, now: float) -> None:

@@ -15,7 +15,7 @@ import json
 import math
 from dataclasses import dataclass
 
-from app.services.failures import FREE, refuse_until, waiting
+from app.services.failures import FREE, LONGEST_WAIT, refuse_until, waiting
 from app.store import Transaction
 from tokenserver.clock import DAY, MINUTE
 
@@ -38,11 +38,13 @@ class SharedFailures:
 
     name: str
     free: int = FREE
+    longest: int = LONGEST_WAIT
+    """Seconds."""
 
     def refuse_hasty_in(self, tx: Transaction, claimed: str, place: str, now: float) -> None:
         """Raise TooManyFailures while this place has to wait for what is claimed."""
         failures, failed_at = self._row(tx, claimed, place, now)
-        refuse_until(failed_at, waiting(failures, self.free), now)
+        refuse_until(failed_at, waiting(failures, self.free, self.longest), now)
 
     def failed_in(self, tx: Transaction, claimed: str, place: str, now: float) -> None:
         failures, _ = self._row(tx, claimed, place, now)

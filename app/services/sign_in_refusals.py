@@ -21,8 +21,10 @@ from tokenserver.domain.liveness import reference
 
 FREE_FOR_ALL = 100
 """How often in a row one address may be wrong, whoever it says it is: each password costs a tenth of a second."""
+LONGEST_FOR_ALL = 60
+"""Seconds: others are behind this address, too, and everybody is where no proxy is trusted."""
 _ANYBODY = ""
-_OF_ACCOUNT, _OF_ADDRESS = SharedFailures("account"), SharedFailures("address", FREE_FOR_ALL)
+_OF_ACCOUNT, _OF_ADDRESS = SharedFailures("account"), SharedFailures("address", FREE_FOR_ALL, LONGEST_FOR_ALL)
 _OF_SECOND = SharedFailures("second")
 
 

@@ -9,7 +9,7 @@ from argon2.profiles import CHEAPEST, get_default_parameters
 from app.services.failures import FREE, TooManyFailures
 from app.services.passwords import Passwords
 from app.services.sessions import SECOND_FACTOR, SignedOut, Visitor
-from app.services.sign_in_refusals import FREE_FOR_ALL
+from app.services.sign_in_refusals import FREE_FOR_ALL, LONGEST_FOR_ALL
 from app.services.signing_in import WrongPassword
 from app.store.sign_in import Passkey
 from tests.support.people import HERE, PASSWORD, a_person
@@ -125,6 +125,13 @@ def test_an_address_that_is_wrong_for_ever_other_accounts_waits_too(workshop, by
     with pytest.raises(TooManyFailures):
         by_password(ada.email, PASSWORD, HERE)
     assert by_password(ada.email, PASSWORD, elsewhere)
+
+
+def test_others_behind_an_address_that_goes_on_guessing_wait_a_minute_at_most(workshop, by_password, ada):
+    for number in range(FREE_FOR_ALL + 12):
+        wrong(by_password, f"{number}@example.com")
+        workshop.clock.advance(LONGEST_FOR_ALL + 1)
+    assert by_password(ada.email, PASSWORD, HERE)
 
 
 def test_an_address_from_which_somebody_signs_in_begins_anew(workshop, by_password, ada):
