@@ -16,7 +16,6 @@ def served(installed, tmp_path_factory):
 
 
 PATHS = [
-    "/",
     "/v1",
     "/v1/",
     "/v1/credentials/",
