@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 
 from app.services.audit import STRANGER, Folding, neighbourhood
+from app.services.failures import Failures
 from app.services.sessions import Viewer, Visitor
 from app.services.shared_failures import SharedFailures
 from app.store import Store, Transaction
@@ -35,6 +36,7 @@ class SignInRefusals:
         self._store = store
         self._clock = clock
         self._folding = Folding()
+        self._passkeys = Failures(clock)
         self._lock = threading.Lock()
 
     def refuse_hasty_in(self, tx: Transaction, account: str, visitor: Visitor) -> None:
@@ -54,7 +56,23 @@ class SignInRefusals:
         with self._store.writing() as tx:
             _OF_ACCOUNT.failed_in(tx, account, place, now)
             _OF_ADDRESS.failed_in(tx, _ANYBODY, place, now)
-            self._record_in(tx, account, STRANGER, "", visitor, reason)
+            tx.audit.append(*self._lines(account, STRANGER, "", visitor, reason))
+
+    # --- passkeys: nobody guesses a signature, so that strangers write nothing but a line that is folded ---
+
+    def refuse_hasty_passkey(self, visitor: Visitor) -> None:
+        """Raise RateLimited while this address has to wait."""
+        self._passkeys.refuse_hasty(_ANYBODY, neighbourhood(visitor.address))
+
+    def passkey_proven(self, visitor: Visitor) -> None:
+        self._passkeys.proven(_ANYBODY, neighbourhood(visitor.address))
+
+    def passkey_failed(self, visitor: Visitor, reason: str) -> None:
+        self._passkeys.failed(_ANYBODY, neighbourhood(visitor.address))
+        lines = self._lines("passkey", STRANGER, "", visitor, reason)
+        if lines:
+            with self._store.writing() as tx:
+                tx.audit.append(*lines)
 
     # --- second steps: whoever gets here has proven a first one, or is signed in ---
 
@@ -69,11 +87,10 @@ class SignInRefusals:
     def second_failed_in(self, tx: Transaction, viewer: Viewer, reason: str) -> None:
         _OF_SECOND.failed_in(tx, _second(viewer), "", self._clock())
         actor = f"operator:{viewer.operator.id}"
-        self._record_in(tx, viewer.operator.id, actor, viewer.organization.id, viewer.visitor, reason)
+        tx.audit.append(*self._lines(viewer.operator.id, actor, viewer.organization.id, viewer.visitor, reason))
 
-    def _record_in(
-        self, tx: Transaction, account: str, actor: str, organization: str, visitor: Visitor, reason: str
-    ) -> None:
+    def _lines(self, account: str, actor: str, organization: str, visitor: Visitor, reason: str) -> list[Entry]:
+        """What is to be recorded of it; nothing, where it is folded into a line to come."""
         entry = Entry(
             event=Event.SIGN_IN_REFUSED,
             at=self._clock(),
@@ -85,9 +102,7 @@ class SignInRefusals:
             detail={"reason": reason, "account": reference(account)},
         )
         with self._lock:
-            entries = list(self._folding.fold(entry, account))
-        if entries:
-            tx.audit.append(*entries)
+            return list(self._folding.fold(entry, account))
 
 
 def _second(viewer: Viewer) -> str:

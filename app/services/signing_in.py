@@ -81,20 +81,19 @@ class SigningIn:
 
         Raises WrongPasskey, ChallengeIsOver; RateLimited while this address has to wait.
         """
+        self._refusals.refuse_hasty_passkey(visitor)
         try:
             with self._store.reading() as tx:
-                self._refusals.refuse_hasty_in(tx, _BY_PASSKEY, visitor)
                 signature = self._passkeys.check_in(tx, sealed, answer, self._clock())
             with self._store.writing() as tx:
                 now = self._clock()
-                self._refusals.refuse_hasty_in(tx, _BY_PASSKEY, visitor)
                 self._passkeys.use_in(tx, signature, now)
-                self._refusals.proven_in(tx, _BY_PASSKEY, visitor)
                 operator = tx.operators.get(signature.passkey.operator_id)
                 if operator is None:
                     raise WrongPasskey
                 token = self._sessions.open_in(tx, operator, _BY_PASSKEY, visitor, now, awaits=None)
         except WrongPasskey as refusal:
-            self._refusals.failed(_BY_PASSKEY, visitor, refusal.detail)
+            self._refusals.passkey_failed(visitor, refusal.detail)
             raise
+        self._refusals.passkey_proven(visitor)
         return Opened(token, None, operator.id)

@@ -27,6 +27,8 @@ class AuditLog:
 
     def append(self, *entries: Entry) -> None:
         """Write `entries` as the next lines of the chain of changes, and owe them to the webhooks that listen."""
+        if not entries:
+            return
         connection = self._session.connection()
         head = Head(*connection.execute(_HEAD).one())
         rows: list[dict[str, object]] = []
