@@ -25,7 +25,7 @@ from tokenserver.resource.fetching import Fetch, HttpFetch
 from tokenserver.resource.introspection import Credential, Introspection
 from tokenserver.resource.issuer import Issuer
 from tokenserver.resource.judge import Judge, NotYetKnown
-from tokenserver.resource.metrics import exposition
+from tokenserver.resource.metrics import exposition_of
 from tokenserver.resource.patience import Patience
 from tokenserver.resource.posting import HttpPost, Post
 from tokenserver.resource.principal import Principal
@@ -244,4 +244,4 @@ class Verifier:
 
     def metrics(self) -> str:
         """The same for Prometheus, in its text format: serve it at `/metrics`, or append it to what is there."""
-        return exposition(self.health(), self.audience)
+        return exposition_of(self.health(), self.audience)
