@@ -2,7 +2,7 @@
 
 Nothing is counted while a token is issued: the clock reads the log afterwards, some lines at a time, and remembers in
 the same transaction how far it has come, so that nothing is counted twice or left out. A folded refusal counts as many
-times as it says. An hour is kept for 90 days.
+times as it says. An hour is kept for 90 days; the sum of all that was ever counted goes on (see `measures`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""How many tokens were issued and refused, hour by hour? Counted from the audit log, some lines at a time."""
+"""How many tokens were issued and refused, hour by hour? Counted from the audit log, some lines at a time.
+
+Beside the hours, which are forgotten one day, there is one sum for each reason, of everybody and all the time: in the
+rows of no organization and of `EVER`. It never goes down.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ from sqlalchemy.orm import Session
 from app.store.models import ActivityPlaceRow, ActivityRow, AuditChainRow, AuditEventRow
 from tokenserver.clock import HOUR
 from tokenserver.domain.audit import Head
+
+EVER = -1
+"""Stands where an hour does, and is none."""
 
 
 class Counted(NamedTuple):
@@ -59,7 +66,10 @@ class ActivityStore:
         place = self._session.get(ActivityPlaceRow, was.chain)
         if (0 if place is None else place.seq) != was.seq:
             return
+        ever: Counter[Counted] = Counter()
         for key, more in counts.items():
+            ever[Counted("", EVER, key.reason)] += more
+        for key, more in (*counts.items(), *ever.items()):
             row = self._session.get(ActivityRow, tuple(key))
             if row is None:
                 self._session.add(ActivityRow(**key._asdict(), count=more))
@@ -71,10 +81,15 @@ class ActivityStore:
     def hours(self, organization_ids: Sequence[str], since: int) -> list[tuple[Counted, int]]:
         """Of these organizations, from the hour of `since` on."""
         row = ActivityRow
-        query = select(row).where(row.organization_id.in_(organization_ids), row.hour >= since)
+        query = select(row).where(row.organization_id.in_(organization_ids), row.hour >= since, row.hour != EVER)
         return [(Counted(r.organization_id, r.hour, r.reason), r.count) for r in self._session.scalars(query)]
+
+    def ever(self) -> dict[str, int]:
+        """Of the whole installation, by reason."""
+        query = select(ActivityRow).where(ActivityRow.organization_id == "", ActivityRow.hour == EVER)
+        return {row.reason: row.count for row in self._session.scalars(query)}
 
     def prune(self, before: int) -> None:
         """Forget hours that are older."""
-        old = delete(ActivityRow).where(ActivityRow.hour < before)
+        old = delete(ActivityRow).where(ActivityRow.hour < before, ActivityRow.hour != EVER)
         self._session.execute(old.execution_options(synchronize_session=False))

@@ -52,7 +52,8 @@ class UsageInstanceRow(Base):
 class ActivityRow(Base):
     """How many tokens an organization's credentials were issued in an hour, and refused for one reason.
 
-    `reason` is empty of what was issued. Refusals of strangers are of no organization: its ID is empty.
+    `reason` is empty of what was issued. Refusals of strangers are of no organization: its ID is empty. Of hour -1, and
+    of no organization either, is the sum of everything that was ever counted.
     """
 
     __tablename__ = "activity"
