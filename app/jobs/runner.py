@@ -13,13 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.jobs.job import Job
-from app.services.clockwork import LEASE_SECONDS, Clockwork, LastRun
+from app.services.clockwork import LEASE_SECONDS, OK, Clockwork, LastRun
 from tokenserver.clock import MINUTE, Clock, monotonic
 from tokenserver.errors import TokenServerError
 
 log = logging.getLogger("tokenserver.jobs")
 
-OK = "ok"
 FOLLOWING_SECONDS = 2.0
 """How often a process that does not hold the lease asks for it."""
 RENEWING_SECONDS = LEASE_SECONDS / 3

@@ -11,20 +11,27 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
-from app.store import Store
+from app.store import Store, Transaction
 from app.store.leases import Lease
 from tokenserver.clock import Clock, monotonic
 
 LEASE_SECONDS = 15
+OK = "ok"
+"""The outcome of a job that went well."""
 _LEASE = "jobs"
+_FACTS = "job:"
 
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
+    """`went_well_at` is when it last did; None where that is not known."""
+
     at: int
     outcome: str
+    went_well_at: int | None = None
 
 
 class Clockwork:
@@ -61,13 +68,16 @@ class Clockwork:
 
     def note(self, job: str, outcome: str) -> None:
         """Remember how `job` went."""
+        now = int(self._clock())
         with self._store.writing() as tx:
-            tx.organizations.set_fact(_fact(job), json.dumps({"at": int(self._clock()), "outcome": outcome}))
+            last = _last_run(tx.organizations.fact(_fact(job)))
+            went_well_at = None if last is None else last.went_well_at
+            run = LastRun(now, outcome, now if outcome == OK else went_well_at)
+            tx.organizations.set_fact(_fact(job), json.dumps(asdict(run)))
 
     def last_run(self, job: str) -> LastRun | None:
         with self._store.reading() as tx:
-            noted = tx.organizations.fact(_fact(job))
-        return None if noted is None else LastRun(**json.loads(noted))
+            return _last_run(tx.organizations.fact(_fact(job)))
 
     def _stands_still(self, found: Lease) -> bool:
         if found != self._seen:
@@ -75,5 +85,15 @@ class Clockwork:
         return self._ticks() - self._seen_at >= LEASE_SECONDS
 
 
+def last_runs(tx: Transaction) -> Mapping[str, LastRun]:
+    """Of every job that ever ran, by name."""
+    found = tx.organizations.facts(_FACTS)
+    return {name.removeprefix(_FACTS): LastRun(**json.loads(noted)) for name, noted in found.items()}
+
+
 def _fact(job: str) -> str:
-    return f"job:{job}"
+    return f"{_FACTS}{job}"
+
+
+def _last_run(noted: str | None) -> LastRun | None:
+    return None if noted is None else LastRun(**json.loads(noted))

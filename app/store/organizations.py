@@ -105,5 +105,11 @@ class OrganizationStore:
         row = self._session.get(InstallationRow, name)
         return None if row is None else row.value
 
+    def facts(self, prefix: str) -> dict[str, str]:
+        """Those whose name begins so, in the order of their names."""
+        row = InstallationRow
+        query = select(row).where(row.name.startswith(prefix, autoescape=True)).order_by(row.name)
+        return {found.name: found.value for found in self._session.scalars(query)}
+
     def set_fact(self, name: str, value: str) -> None:
         self._session.merge(InstallationRow(name=name, value=value))

@@ -122,9 +122,9 @@ def test_a_job_that_goes_on_as_before_is_noted_once_a_minute(process, workshop):
     for _ in range(60):
         runner.turn()
         clock.advance(1)
-    assert [last for _, last in runner.last_runs()] == [LastRun(began, "ok")]
+    assert [last for _, last in runner.last_runs()] == [LastRun(began, "ok", began)]
     runner.turn()
-    assert [last for _, last in runner.last_runs()] == [LastRun(began + 60, "ok")]
+    assert [last for _, last in runner.last_runs()] == [LastRun(began + 60, "ok", began + 60)]
 
 
 def test_of_two_processes_one_works(process, workshop):

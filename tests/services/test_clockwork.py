@@ -84,5 +84,6 @@ def test_how_a_job_went_is_remembered_for_every_process(processes, workshop):
     one.note("sweep", "ok")
     workshop.clock.advance(5)
     one.note("sweep", "failed")
-    assert other.last_run("sweep") == LastRun(int(workshop.clock.now), "failed")
+    now = int(workshop.clock.now)
+    assert other.last_run("sweep") == LastRun(now, "failed", went_well_at=now - 5)
     assert other.last_run("other") is None
