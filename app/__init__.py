@@ -19,6 +19,7 @@ from app.jobs.rotation import rotation_job
 from app.jobs.upkeep import upkeep
 from app.jobs.webhooks import WebhookJobs
 from app.limiting import Limiting
+from app.metrics import Metrics
 from app.oauth.claim import RotationClaim
 from app.oauth.feed import GenerationFeed
 from app.oauth.leaked import Leaked
@@ -26,6 +27,7 @@ from app.oauth.metadata import Metadata
 from app.probes import Probes
 from app.services import Services
 from app.services.leaks import Leaks
+from app.services.measures import Measures
 from app.services.networks import Networks
 from app.services.passwords import Passwords
 from app.services.readiness import Readiness
@@ -103,6 +105,7 @@ def _wired(
         oauth.forward_auth,
         create_console(services, settings, clock),
         Probes(Readiness(services.feed, services.keys)),
+        Metrics(Measures(services.store, clock), settings),
         oauth.token,
     )
     for door in doors:

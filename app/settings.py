@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from app.quotas import Quota, parse_quotas
+from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.domain.group_roles import GroupRoles
 from tokenserver.domain.restrictions import DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME
@@ -43,6 +44,8 @@ _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?:[
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _REDIS = re.compile(r"rediss?://[^\s/?#]+(?:/[0-9]{0,4})?\Z|unix://[^\s?#]*/[^\s?#]+(?:\?db=[0-9]{1,4})?\Z")
 _HOST = re.compile(r"[0-9A-Za-z._:-]{1,253}\Z")
+_MAY_BE_EMPTY = {"metrics_from"}
+"""To which an empty value says something else than its default."""
 _OF_THE_COMMAND_LINE = {"URL", "CLIENT_ID", "CLIENT_SECRET"}
 
 
@@ -110,6 +113,8 @@ class Settings(BaseModel):
     """Where nodes and workers count together: redis:// or rediss://. Default: each process counts for itself."""
     github_keys: str = Field(default="", repr=False)
     """GitHub's public keys of secret scanning, JSON as its API gives them. Default: none; its reports get 404."""
+    metrics_from: str = "127.0.0.0/8, ::1/128"
+    """Networks that may read `/metrics`, separated by commas; an empty value: nobody."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=1, le=LARGEST_PORT)] = 8000
@@ -182,6 +187,15 @@ class Settings(BaseModel):
         parse_quotas(text)
         return text
 
+    @field_validator("metrics_from")
+    @classmethod
+    def _are_networks_or_none(cls, text: str) -> str:
+        try:
+            TrustedProxies.parse(text)
+        except InvalidInput as fault:
+            raise ValueError(str(fault)) from None
+        return text
+
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:
@@ -240,7 +254,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
-        filled = {name: value for name, value in values.items() if value != ""}
+        filled = {name: value for name, value in values.items() if value != "" or name in _MAY_BE_EMPTY}
         if "issuer" not in filled:
             filled["issuer"] = f"http://{_shown(str(filled.get('host', '127.0.0.1')))}:{filled.get('port', 8000)}"
         if "database_url" not in filled:
@@ -251,6 +265,11 @@ class Settings(BaseModel):
     def quotas(self) -> Mapping[str, Quota]:
         """What `rate_limits` says."""
         return parse_quotas(self.rate_limits)
+
+    @property
+    def metrics_networks(self) -> AllowedIPs | None:
+        """What `metrics_from` says; None: nobody."""
+        return TrustedProxies.parse(self.metrics_from).networks
 
     @property
     def group_roles(self) -> GroupRoles:
@@ -270,7 +289,7 @@ def load(environ: Mapping[str, str] = os.environ, *, dotenv: Path | None = Path(
     for name in Settings.model_fields:
         variable = PREFIX + name.upper()
         for source in (environ, in_file):
-            if source.get(variable):
+            if source.get(variable) or (name in _MAY_BE_EMPTY and variable in source):
                 values[name] = source[variable]
                 break
             path = source.get(variable + "_FILE")

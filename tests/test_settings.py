@@ -59,6 +59,7 @@ def test_every_setting_is_read_from_its_variable():
         "rate_limits": "address=7/hour, credential=8/day",
         "redis_url": "rediss://:password@redis:6380/1",
         "github_keys": "[]",
+        "metrics_from": "192.0.2.0/24",
         "host": "0.0.0.0",  # noqa: S104  only said
         "port": "443",
         "workers": "2",

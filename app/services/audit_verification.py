@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from app.store import Store
+from app.store import Store, Transaction
 from tokenserver.clock import DAY, Clock
 from tokenserver.domain.audit import Head
 from tokenserver.domain.audit_chain import Broken
@@ -58,8 +58,7 @@ class AuditVerification:
     def verdict(self) -> Verdict | None:
         """The last one; None before the first."""
         with self._store.reading() as tx:
-            fact = tx.organizations.fact(_FACT)
-        return None if fact is None else Verdict(**json.loads(fact))
+            return verdict_of(tx)
 
     def last_checkpoint(self) -> int | None:
         """When the heads of all chains were last signed."""
@@ -129,6 +128,12 @@ class AuditVerification:
             if len(lines) < AT_ONCE:
                 return
             after = lines[-1].seq
+
+
+def verdict_of(tx: Transaction) -> Verdict | None:
+    """The last one; None before the first."""
+    fact = tx.organizations.fact(_FACT)
+    return None if fact is None else Verdict(**json.loads(fact))
 
 
 def _go_on(walk: _Walk) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.store.models import AttemptRow, DeliveryRow, OutboxRow
+from app.store.models import AttemptRow, DeliveryRow, OutboxRow, WebhookRow
 from app.store.places import in_order
 from tokenserver.domain.webhook import DeliveryState
 
@@ -129,6 +129,22 @@ class DeliveryStore:
     def due(self, webhook_id: str, now: int, limit: int) -> list[Delivery]:
         query = select(DeliveryRow).where(DeliveryRow.webhook_id == webhook_id, DeliveryRow.next_at <= now)
         return [_delivery(row) for row in self._session.scalars(query.order_by(DeliveryRow.next_at).limit(limit))]
+
+    def backlog(self, now: int, most: int) -> tuple[int, int | None]:
+        """How many are pending, of webhooks that are told, counted up to `most`; and since when the oldest is due.
+
+        What is owed and nobody was told of yet is due since it happened. Each webhook is looked up in the index.
+        """
+        told = select(WebhookRow.id).where(WebhookRow.disabled_at.is_(None))
+        pending = select(literal(1)).where(DeliveryRow.webhook_id.in_(told), DeliveryRow.next_at >= 0).limit(most)
+        count = self._session.scalars(select(func.count()).select_from(pending.subquery())).one()
+        next_at = select(DeliveryRow.next_at).where(
+            DeliveryRow.webhook_id == WebhookRow.id, DeliveryRow.next_at.is_not(None)
+        )
+        first = next_at.order_by(DeliveryRow.next_at).limit(1).scalar_subquery()
+        due = self._session.scalars(select(func.min(first)).where(WebhookRow.disabled_at.is_(None))).one()
+        owed = self._session.scalars(select(func.min(OutboxRow.at))).one()
+        return count, min((at for at in (due, owed) if at is not None and at <= now), default=None)
 
     def claim(self, delivery: Delivery, until: int) -> bool:
         """Whether it was as it was read, and is claimed now."""

@@ -9,7 +9,7 @@ to run and the table never holds more than an hour and a hundred changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, insert, select, update
@@ -49,6 +49,12 @@ class FeedStore:
             select(GenerationEventRow).where(GenerationEventRow.seq > seq).order_by(GenerationEventRow.seq)
         )
         return [FeedRow(row.seq, row.kind, row.ref, row.floor, row.effective_at) for row in found]
+
+    def told_at(self, seqs: Collection[int]) -> dict[int, float]:
+        """When each of these changes was recorded, where that is still known."""
+        row = GenerationEventRow
+        query = select(row.seq, row.told_ms).where(row.seq.in_(seqs), row.told_ms.is_not(None))
+        return {seq: told_ms / 1000 for seq, told_ms in self._session.execute(query) if told_ms is not None}
 
     def tell_floors(self, organization_id: str, ref: str, floors: Iterable[Floor], now: float) -> int | None:
         """Append floors of one subject; the number of the last, or None when there was nothing to tell."""

@@ -57,6 +57,12 @@ class UsageStore:
         ordered = query.order_by(UsageInstanceRow.instance, UsageInstanceRow.process).limit(MOST_INSTANCES)
         return [_instance_from(row) for row in self._session.scalars(ordered)]
 
+    def processes(self, since: float, most: int) -> list[Instance]:
+        """Of all organizations and APIs, those that have reported since and have not left; `most` at the most."""
+        row = UsageInstanceRow
+        query = select(row).where(row.reported_ms >= int(since * 1000), row.has_left.is_(False))
+        return [_instance_from(found) for found in self._session.scalars(query.limit(most))]
+
     def count_instances(self, organization_id: str, api_id: str) -> int:
         query = select(func.count()).select_from(UsageInstanceRow)
         mine = (UsageInstanceRow.organization_id == organization_id, UsageInstanceRow.api_id == api_id)

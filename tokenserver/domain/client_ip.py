@@ -71,6 +71,11 @@ class TrustedProxies:
             return cls()
         return cls(AllowedIPs.parse(trusted_proxies))
 
+    def trusts(self, peer: str | None) -> bool:
+        """Whether the other end of the connection is one of our proxies."""
+        address = _canonical(peer) if peer else None
+        return address is not None and self.networks is not None and self.networks.admits(address)
+
     def client_address(self, peer: str | None, headers: Iterable[tuple[str, str]]) -> str:
         """The client's address in canonical text; raises UndeterminedAddress."""
         address = _canonical(peer) if peer else None

@@ -113,5 +113,10 @@ class Instance:
         """When it had applied change `seq`, at the latest; None if it has not."""
         return next((one.at for one in self.applied if one.seq >= seq), None)
 
+    @property
+    def patience(self) -> float:
+        """Seconds within which something is to be heard of it."""
+        return SILENT_AFTER * self.interval + GRACE
+
     def is_silent(self, now: float) -> bool:
-        return now - self.reported_at > SILENT_AFTER * self.interval + GRACE
+        return now - self.reported_at > self.patience
