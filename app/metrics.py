@@ -2,7 +2,8 @@
 is no such path.
 
 The client's address is determined as at every door. But a proxy on this machine that nobody has told us to trust makes
-every stranger look like 127.0.0.1: what bears the mark of a proxy and comes from none of ours is from nobody.
+every stranger look like 127.0.0.1: what bears the mark of a proxy, and not the client's address from one of ours, is
+from nobody.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.domain.exposition import CONTENT_TYPE, exposition
 from tokenserver.errors import NotFound
 
+_NAME_THE_CLIENT = {"HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR"}
 _MARKS = {"HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP"}
 _MARK = "HTTP_X_FORWARDED_"
 
@@ -37,7 +39,13 @@ class Metrics:
         return Response(exposition(self._measures.all()), content_type=CONTENT_TYPE)
 
     def _may_read(self, environ: dict[str, Any]) -> bool:
-        passed_on = any(key in _MARKS or key.startswith(_MARK) for key in environ)
-        if self._from is None or (passed_on and not self._proxies.trusts(environ.get("REMOTE_ADDR"))):
+        if self._from is None or (_was_passed_on(environ) and not self._names_the_client(environ)):
             return False
         return self._from.admits(client_address(environ, self._proxies))
+
+    def _names_the_client(self, environ: dict[str, Any]) -> bool:
+        return not _NAME_THE_CLIENT.isdisjoint(environ) and self._proxies.trusts(environ.get("REMOTE_ADDR"))
+
+
+def _was_passed_on(environ: dict[str, Any]) -> bool:
+    return any(key in _MARKS or key.startswith(_MARK) for key in environ)
