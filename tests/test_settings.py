@@ -128,6 +128,15 @@ def test_an_empty_value_is_none(tmp_path):
     assert read(issuer="", pepper="", trusted_proxies="").issuer == "http://127.0.0.1:8000"
 
 
+def test_an_empty_list_of_those_who_may_read_the_metrics_is_nobody(tmp_path):
+    (tmp_path / ".env").write_text("TOKENSERVER_METRICS_FROM=\n")
+    assert load({}, dotenv=tmp_path / ".env").metrics_networks is None
+    assert read(metrics_from="").metrics_networks is None
+    here = read().metrics_networks
+    assert here is not None
+    assert here.normal_form() == ("127.0.0.0/8", "::1")
+
+
 SHOWN = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "2001:db8::1": "[2001:db8::1]"}  # noqa: S104  only said
 
 
@@ -179,6 +188,7 @@ def test_every_fault_is_told_at_once(tmp_path):
         signing_alg="HS256",
         token_lifetime="59",
         trusted_proxies="10.0.0.1/8",
+        metrics_from="localhost",
         rate_limits="500",
         redis_url="http://redis",
         port="0",
@@ -200,7 +210,7 @@ def test_every_fault_is_told_at_once(tmp_path):
         f"TOKENSERVER_{name}"
         for name in (
             *("ISSUER", "DATABASE_URL", "PEPPER", "KEK_FILE", "SIGNING_ALG", "TOKEN_LIFETIME", "TRUSTED_PROXIES"),
-            *("RATE_LIMITS", "REDIS_URL", "PORT", "WORKERS", "LOG_LEVEL", "TOKEN_LOG_SAMPLE"),
+            *("METRICS_FROM", "RATE_LIMITS", "REDIS_URL", "PORT", "WORKERS", "LOG_LEVEL", "TOKEN_LOG_SAMPLE"),
             *("SSO_ISSUER", "SSO_CLIENT_ID", "SSO_CLIENT_SECRET", "SSO_NAME"),
             *("SSO_GROUPS", "SSO_GROUPS_CLAIM", "SSO_TRUST_EMAIL"),
             *("WEBHOOK_ALLOWED_NETWORKS", "WEBHOOK_PLAIN_HTTP"),

@@ -61,6 +61,13 @@ def test_a_peer_without_an_address_is_undetermined_whatever_the_headers_say(peer
         client_address(peer, forwarded_for("198.51.100.7"), trusted)
 
 
+def test_who_is_trusted_is_said_of_any_peer():
+    proxies = TrustedProxies.parse(PROXIES)
+    assert all(proxies.trusts(peer) for peer in (PROXY, "::ffff:10.0.0.1", "2001:db8:a::1"))
+    assert not any(proxies.trusts(peer) for peer in ("192.0.2.1", *NO_PEERS.values()))
+    assert not TrustedProxies.parse([]).trusts(PROXY)
+
+
 def test_headers_are_not_even_read_without_trusted_proxies():
     headers = iter(forwarded_for("198.51.100.7"))
     assert client_address("192.0.2.1", headers, []) == "192.0.2.1"
