@@ -99,7 +99,7 @@ def test_people_are_told_by_a_page_what_nobody_has_asked_the_console_about(world
     [
         (b"OPTIONS * HTTP/1.1\r\n", 404),
         (b"CONNECT evil.example:443 HTTP/1.1\r\n", 404),
-        (b"GET http://evil.example HTTP/1.1\r\n", 404),
+        (b"GET http://evil.example/nowhere HTTP/1.1\r\n", 404),
         (b"BREW /healthz HTTP/1.1\r\n", 405),
         (
             b"GET /oauth/token HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",
