@@ -1,5 +1,5 @@
-"""Is the audit log still whole? Verified in the background, all of it, once a day; and when it last was, and with what
-outcome.
+"""Is the audit log still whole? Verified in the background, all of it, once an hour, or once a day where it is long;
+and when it last was, and with what outcome.
 
 It is what `audit verify` does, in pieces of their own transactions, so that a long log holds up nobody: up to the heads
 that there were at the beginning. Should lines be pruned meanwhile, it begins again. A verification by the server's own
@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 
 from app.store import Store, Transaction
-from tokenserver.clock import DAY, Clock
+from tokenserver.clock import DAY, HOUR, Clock
 from tokenserver.domain.audit import Head
 from tokenserver.domain.audit_chain import Broken
 from tokenserver.errors import InvalidToken
@@ -28,6 +28,8 @@ log = logging.getLogger("tokenserver.audit")
 
 AT_ONCE = 5000
 """Lines of one piece: some 40 ms."""
+SHORT = 100_000
+"""Lines that may be verified once an hour: a second of work."""
 _FACT = "audit_verified"
 
 
@@ -70,7 +72,7 @@ class AuditVerification:
         """Verify some more, where a verification is due or begun. Never asks to be called again at once."""
         if self._walk is None:
             last = self.verdict()
-            if last is not None and 0 <= now - last.at < DAY:
+            if last is not None and 0 <= now - last.at < (HOUR if last.lines < SHORT else DAY):
                 return False
             self._walk = self._begun()
         walk, self._walk = self._walk, None  # what fails in the midst of it is begun again

@@ -6,7 +6,7 @@ import pytest
 
 from app.services import audit_verification
 from tests.services.test_audit_upkeep import TAMPERINGS, upkeep
-from tokenserver.clock import DAY
+from tokenserver.clock import DAY, HOUR
 
 both = pytest.mark.parametrize(
     "workshop", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
@@ -44,12 +44,15 @@ def test_a_whole_log_is_called_whole_with_the_number_of_its_lines(workshop):
     assert (verdict.flaw, verdict.lines, verdict.checkpoints) == (None, lines_of(workshop), 1)
 
 
-def test_it_is_done_once_a_day(workshop):
+@pytest.mark.parametrize(("short", "period"), [(1000, HOUR), (1, DAY)])
+def test_it_is_done_once_an_hour_and_where_the_log_is_long_once_a_day(workshop, monkeypatch, short, period):
+    monkeypatch.setattr(audit_verification, "SHORT", short)
     first = verified(workshop)
     workshop.credential()
+    workshop.clock.advance(period - 1)
     workshop.services.audit_verification.piece(workshop.clock())
     assert workshop.services.audit_verification.verdict() == first
-    workshop.clock.advance(DAY)
+    workshop.clock.advance(1)
     assert verified(workshop).lines == first.lines + 1
 
 
