@@ -14,6 +14,8 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from app import create_app
 from tests.support.chromium import COMPLAINTS, Person, person, refuse_barriers
 from tests.support.server import settings_at
+from tests.support.world import eventually
+from tokenserver.domain.names import ADMIN_AUDIENCE
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 EMOJI, RIGHT_TO_LEFT = "🦀" * 100, "تصدير ليلي abc"
@@ -85,8 +87,8 @@ def someone(first, browser, world) -> Iterator[Person]:
 @pytest.fixture(scope="module")
 def paths(someone, world, tmp_path_factory) -> Mapping[str, str]:
     """Each page that is fetched, by its name: its path, with something strange in it."""
-    del someone  # the administrator of the world must be there
     ids, disabled = things(world)
+    a_resource_server(world, someone)
     app = create_app(settings_at(tmp_path_factory.mktemp("table")))
     adapter = app.url_map.bind("")
     found = {}
@@ -98,6 +100,21 @@ def paths(someone, world, tmp_path_factory) -> Mapping[str, str]:
             found[name] = built.removeprefix("/console")
     assert len(found) > 60
     return found
+
+
+def a_resource_server(world, someone) -> None:
+    """One that the overview tells of."""
+    grants = [{"audience": ADMIN_AUDIENCE, "access": "custom", "scopes": ["usage:write"]}]
+    made = world.manage("POST", "/v1/credentials", {"name": "reports", "grants": grants})
+    reports = {
+        "client_id": made["client_id"],
+        "secret": made["client_secret"],
+        "interval": 0.5,
+        "instance": "strange-1",
+    }
+    asking = world.credential()
+    world.call(world.start_api(reports=reports), world.token(asking["client_id"], asking["client_secret"]))
+    eventually(lambda: "strange-1" in someone.go("/").inner_text("main"), "a resource server that reports")
 
 
 def things(world) -> tuple[dict[str, str], str]:
