@@ -15,6 +15,7 @@ from app import create_app
 from tests.support.chromium import COMPLAINTS, Person, person, refuse_barriers
 from tests.support.server import settings_at
 from tests.support.world import eventually
+from tokenserver.clock import DAY, rfc3339, utc_now
 from tokenserver.domain.names import ADMIN_AUDIENCE
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -88,7 +89,7 @@ def someone(first, browser, world) -> Iterator[Person]:
 def paths(someone, world, tmp_path_factory) -> Mapping[str, str]:
     """Each page that is fetched, by its name: its path, with something strange in it."""
     ids, disabled = things(world)
-    a_resource_server(world, someone)
+    of_the_overview(world, someone)
     app = create_app(settings_at(tmp_path_factory.mktemp("table")))
     adapter = app.url_map.bind("")
     found = {}
@@ -102,8 +103,9 @@ def paths(someone, world, tmp_path_factory) -> Mapping[str, str]:
     return found
 
 
-def a_resource_server(world, someone) -> None:
-    """One that the overview tells of."""
+def of_the_overview(world, someone) -> None:
+    """What it tells of before all else: a resource server that reports, and a long name that ends soon."""
+    world.credential(name="x" * 100, expires_at=rfc3339(utc_now() + DAY))
     grants = [{"audience": ADMIN_AUDIENCE, "access": "custom", "scopes": ["usage:write"]}]
     made = world.manage("POST", "/v1/credentials", {"name": "reports", "grants": grants})
     reports = {
