@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from app.console import words
 from app.console.page import Page, Pages, Reply, Shown, Visit
+from app.console.telling import actors_in
 from app.services.actors import Actors
 from app.services.admission import Wanted
 from app.services.catalogue import CatalogueService
@@ -13,7 +12,6 @@ from app.services.explaining import Explaining, Explanation
 from tokenserver.errors import Fault, InvalidInput, TokenServerError
 
 _READ = Wanted("credentials:read", own="personal:read")
-_ACTOR = re.compile(r"\b(?:operator|credential):\w+", re.ASCII)
 _TYPED = ("address", "role", "scope", "audience")
 
 
@@ -53,6 +51,6 @@ class ExplainPages:
     def _page(self, visit: Visit, found: Explanation | None = None) -> Reply:
         apis = [] if visit.caller.only_own else self._catalogue.list_apis(visit.caller, None, 200)
         typed = {name: visit.form.text(name) for name in _TYPED}
-        actors = [] if found is None else [actor for check in found.checks for actor in _ACTOR.findall(check.reason)]
+        actors = [] if found is None else [actor for check in found.checks for actor in actors_in(check.reason)]
         names = self._actors.names(visit.caller, actors) if actors else {}
         return Shown("explain.html", {"found": found, "names": names, "apis": apis, "typed": typed})

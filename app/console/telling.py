@@ -15,7 +15,9 @@ from app.console import words
 from app.console.moments import lasting, when
 from tokenserver.errors import Fault, InvalidInput, RateLimited, TokenServerError
 
-_MOMENT_OR_ACTOR = re.compile(r"(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\b(?:operator|credential):\w+)", re.ASCII)
+_MOMENT = r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
+_ACTOR = r"\b(?:operator|credential):\w+"
+_MOMENT_OR_ACTOR = re.compile(f"({_MOMENT}|{_ACTOR})", re.ASCII)
 
 
 def in_words(fault: TokenServerError) -> str:
@@ -43,6 +45,10 @@ def faults_by_field(fault: Exception) -> dict[str, str]:
         elif hint not in found[name]:
             found[name] = f"{found[name]} {hint}"
     return found
+
+
+def actors_in(text: str) -> list[str]:
+    return re.findall(_ACTOR, text, re.ASCII)
 
 
 def told(text: str, names: Mapping[str, str]) -> Markup:
