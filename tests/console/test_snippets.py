@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +19,7 @@ import requests
 from app.console.snippets import SECRET, Snippet, first_steps, snippets_of
 from tests.support.console import signed_in
 from tests.support.names import a_name
+from tests.support.programs import program
 from tests.support.server import ISSUER
 from tests.support.world import ROOT, Process, a_world, eventually, free_port
 from tokenserver.domain.credential import Credential
@@ -93,9 +93,7 @@ def test_the_guards_of_an_api_are_programs(name):
 
 
 def test_nginx_takes_what_is_for_it(tmp_path):
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        pytest.skip("nginx is not installed")
+    nginx = program("nginx", "nginx-light")
     terms = Restrictions(grants=(Grant(NASTY, Access.ALL_READ),), roles=frozenset({"a:b*"}))
     _, for_apis = snippets_of(replace(PLAIN, restrictions=terms), "http://127.0.0.1:8000")
     text = next(one.text for one in for_apis if one.id == "nginx")
@@ -184,8 +182,8 @@ def run(command, secret, tmp_path):
 
 
 def test_the_one_for_curl_calls_the_api(printed, tmp_path):
-    if shutil.which("jq") is None or shutil.which("curl") is None:
-        pytest.skip("curl and jq are not installed")
+    program("curl", "curl")
+    program("jq", "jq")
     texts, secret = printed
     done = run(["bash", "-euo", "pipefail", "-c", texts["curl"]], secret, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -199,9 +197,7 @@ def test_the_one_for_python_calls_the_api(printed, tmp_path):
 
 
 def test_the_one_for_node_calls_the_api(printed, tmp_path):
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("Node is not installed")
+    node = program("node", "nodejs", without="WITHOUT_NODE")
     texts, secret = printed
     (tmp_path / "app.mjs").write_text(texts["node"])
     done = run([node, "app.mjs"], secret, tmp_path)
@@ -296,9 +292,7 @@ def test_a_guard_lets_in_who_has_the_scope_and_nobody_else(guarded, started, tmp
 
 
 def test_nginx_lets_in_who_has_the_scope_and_nobody_else(guarded, tmp_path):
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        pytest.skip("nginx is not installed")
+    nginx = program("nginx", "nginx-light")
     _, _, token, texts = guarded
     port, behind = free_port(), free_port()
     text = texts["nginx"].replace("127.0.0.1:9000", f"127.0.0.1:{behind}")
@@ -327,8 +321,8 @@ def is_heard(url):
 
 
 def test_the_first_steps_end_with_a_call_that_is_let_in_and_then_refused(guarded, started, world, tmp_path):
-    if shutil.which("jq") is None or shutil.which("curl") is None:
-        pytest.skip("curl and jq are not installed")
+    program("curl", "curl")
+    program("jq", "jq")
     credential, secret, _, _ = guarded
     steps = first_steps(credential, None, world.issuer)
     port = free_port()

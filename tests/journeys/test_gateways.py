@@ -23,6 +23,7 @@ import requests
 import yaml
 
 from app.oauth.forward_auth import told
+from tests.support.programs import program
 from tests.support.transports import RealTime
 from tests.support.world import AUDIENCE, ROOT, World, a_world, eventually, free_port
 from tokenserver.resource.principal import Principal
@@ -83,16 +84,6 @@ def echo() -> Iterator[int]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
-
-
-def program(name: str, package: str) -> str:
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None:
-        reason = f"{name} is not installed: apt-get install {package}"
-        if "CI" in os.environ and "WITHOUT_GATEWAYS" not in os.environ:
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def put(file: str, folder: Path, world: World, api: int, port: int) -> Path:

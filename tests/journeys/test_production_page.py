@@ -8,7 +8,6 @@ import datetime as dt
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,21 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.programs import program
 from tests.support.world import ROOT, World, a_world, eventually, free_port
 
 PRODUCTION = ROOT / "docs" / "production"
 PAGE = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
 ELSEWHERE = "198.51.100.7"
-
-
-def program(name: str, package: str) -> str:
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None:
-        reason = f"{name} is not installed: apt-get install {package}"
-        if "CI" in os.environ and "WITHOUT_GATEWAYS" not in os.environ:
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 # --- TLS in front ---

@@ -1,0 +1,19 @@
+"""Programs of the system that tests run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def program(name: str, package: str, without: str = "WITHOUT_GATEWAYS") -> str:
+    """Its path. Where it is missing the test is skipped with the reason; in CI it fails, unless it said `without`."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
+        reason = f"{name} is not installed: apt-get install {package}"
+        if "CI" in os.environ and without not in os.environ:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
