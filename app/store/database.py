@@ -60,8 +60,10 @@ from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
 from tokenserver.errors import InvalidRequest, Unavailable
 
-BUSY_MILLISECONDS = 1200
+BUSY_SECONDS = 1.2
 """How long SQLite waits for another process's lock: a caller is answered within three seconds, whatever happens."""
+MIGRATION_SECONDS = 60
+"""How long a process that starts waits for one that migrates: nobody waits for its answer yet."""
 TURN_SECONDS = 1.5
 """How long a writer waits for the writers of its own process; on PostgreSQL, for anybody's lock."""
 IDLE_SECONDS = 10
@@ -71,6 +73,7 @@ _TAKE_TURN = (
     .where(AuditChainRow.chain == CHANGES)
     .with_for_update()
 )
+_BUSY_TIMEOUT = f"busy_timeout = {int(BUSY_SECONDS * 1000)}"
 _READ_ONLY = "25006"
 
 logging.getLogger("sqlalchemy").setLevel(logging.WARNING)  # it would log every value that is read or written
@@ -219,7 +222,7 @@ def _absolute(url: str) -> str:
 def _engine_options(settings: Settings) -> dict[str, Any]:
     if settings.on_sqlite:
         return {
-            "connect_args": {"timeout": BUSY_MILLISECONDS / 1000, "check_same_thread": False},
+            "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
             "pool_size": settings.threads,
             "max_overflow": 8,
             "pool_timeout": 3,
@@ -239,38 +242,45 @@ def _speak_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
+        # Of two that make a new database at once, SQLite refuses one without asking its busy handler.
+        _patiently(connection, "PRAGMA journal_mode = WAL", BUSY_SECONDS)
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
-            f"busy_timeout = {BUSY_MILLISECONDS}",
+            _BUSY_TIMEOUT,
             "cache_size = -2000",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("begin") != "IMMEDIATE":
+        options = connection.get_execution_options()
+        if options.get("begin") != "IMMEDIATE":
             connection.exec_driver_sql("BEGIN DEFERRED")
             return
         connection.exec_driver_sql("PRAGMA busy_timeout = 0")
         try:
-            begin_immediate(connection.connection.driver_connection)
+            begin_immediate(connection.connection.driver_connection, options.get("patience", BUSY_SECONDS))
         finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+            connection.exec_driver_sql(f"PRAGMA {_BUSY_TIMEOUT}")
 
 
-def begin_immediate(connection: Any) -> None:
+def begin_immediate(connection: Any, patience: float = BUSY_SECONDS) -> None:
     """Begin to write, once no other process does; raises StoreUnavailable when that takes too long.
 
     SQLite's own busy handler asks ever more seldom, every tenth of a second in the end: beside a process that issues
     tokens without a pause it would hardly ever meet a moment between two transactions. So it is to be off (busy_timeout
     0), and is replaced here.
     """
-    deadline = monotonic() + BUSY_MILLISECONDS / 1000
+    _patiently(connection, "BEGIN IMMEDIATE", patience)
+
+
+def _patiently(connection: Any, statement: str, seconds: float) -> None:
+    """What SQLite refuses while another process is at it, again until it is done."""
+    deadline = monotonic() + seconds
     while True:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(statement)
         except sqlite3.OperationalError as fault:
             if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= deadline:
                 raise StoreUnavailable(detail=str(fault)) from fault

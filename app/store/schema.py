@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from app.settings import InvalidSettings
-from app.store.database import Store, unavailable_when_broken
+from app.store.database import MIGRATION_SECONDS, Store, unavailable_when_broken
 
 HEAD = "0013"
 """The newest migration; a test holds it to what Alembic says."""
@@ -24,8 +24,10 @@ _ADVISORY_LOCK = 0x746F6B656E  # "token"
 
 def migrate(store: Store) -> bool:
     """Bring the schema up to date; returns whether there was anything to do."""
+    if is_current(store):
+        return False
     with store.write_turn, unavailable_when_broken():
-        engine = store.engine.execution_options(begin="IMMEDIATE")
+        engine = store.engine.execution_options(begin="IMMEDIATE", patience=MIGRATION_SECONDS)
         with engine.begin() as connection:
             if not store.on_sqlite:
                 connection.execute(text("SET LOCAL lock_timeout = 0"))  # a long migration is worth waiting for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -17,10 +18,11 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from app.settings import InvalidSettings
-from app.store.database import StoreUnavailable
+from app.store.database import BUSY_SECONDS, StoreUnavailable
 from app.store.models import Base
 from app.store.schema import _ADVISORY_LOCK, HEAD, MIGRATIONS, is_current, migrate
 from tests.support.workshop import a_workshop, at_once, failed, succeeded
+from tokenserver.clock import monotonic
 from tokenserver.domain.organizations import Policy
 from tokenserver.domain.selection import Order, Selection
 
@@ -233,6 +235,30 @@ class SchemaConformance:
 
 class TestSQLite(SchemaConformance):
     backend = "sqlite"
+
+    def test_a_migration_that_takes_its_time_is_waited_for(self, store, tmp_path, monkeypatch):
+        """Longer than any other lock is. The clock jumps past what a change would wait; then the stranger is done."""
+        with sqlite3.connect(tmp_path / "tokenserver.db", isolation_level=None, check_same_thread=False) as stranger:
+            stranger.execute("PRAGMA journal_mode = WAL")
+            stranger.execute("BEGIN IMMEDIATE")
+            asked: list[None] = []
+
+            def much_later():
+                asked.append(None)
+                if len(asked) == 3:
+                    stranger.execute("ROLLBACK")
+                return monotonic() + (2 * BUSY_SECONDS if len(asked) > 1 else 0)
+
+            monkeypatch.setattr("app.store.database.monotonic", much_later)
+            assert migrate(store)
+        assert len(asked) >= 3
+
+    def test_a_process_that_starts_beside_a_busy_one_does_not_ask_for_its_lock(self, store, tmp_path):
+        migrate(store)
+        with sqlite3.connect(tmp_path / "tokenserver.db", isolation_level=None) as stranger:
+            stranger.execute("BEGIN IMMEDIATE")
+            assert not migrate(store)
+            stranger.execute("ROLLBACK")
 
 
 @pytest.mark.postgres
