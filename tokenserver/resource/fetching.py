@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from tokenserver import __version__
 from tokenserver.clock import monotonic
+from tokenserver.resource.forking import WHOLE, prepared
 from tokenserver.resource.knowledge import NoNews
 from tokenserver.tokens.statements import LONGEST_STATEMENT
 
@@ -69,7 +70,7 @@ class HttpFetch:
     """The standard library's HTTP client within the rules above."""
 
     def __init__(self, *, context: ssl.SSLContext | None = None, longest: int = LONGEST_BODY) -> None:
-        self._context = context
+        self._context = prepared(context)
         self._longest = longest
         self._mine = threading.local()
 
@@ -79,7 +80,7 @@ class HttpFetch:
         if kept is not None:
             with contextlib.suppress(ConnectionError, ssl.SSLError, http.client.HTTPException):
                 return self._ask(kept, url, headers, deadline)
-        return self._ask(self._new_connection(url, timeout), url, headers, deadline)
+        return self._ask(connected(url, self._context, timeout), url, headers, deadline)
 
     def _ask(
         self, connection: http.client.HTTPConnection, url: str, headers: Mapping[str, str], deadline: float
@@ -111,13 +112,23 @@ class HttpFetch:
         connection: http.client.HTTPConnection = kept[3]
         return connection
 
-    def _new_connection(self, url: str, timeout: float) -> http.client.HTTPConnection:
-        parts = urlsplit(url)
-        if parts.scheme == "http":
-            return http.client.HTTPConnection(parts.netloc, timeout=timeout)
-        if self._context is None:
-            self._context = ssl.create_default_context()
-        return http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=self._context)
+
+def connected(url: str, context: ssl.SSLContext, timeout: float) -> http.client.HTTPConnection:
+    """A new connection to where `url` is; raises OSError."""
+    parts = urlsplit(url)
+    if parts.scheme == "http":
+        connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
+        connection.connect()
+        return connection
+    connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=context)
+    try:
+        http.client.HTTPConnection.connect(connection)
+        with WHOLE:
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def read_within(

@@ -18,6 +18,7 @@ from tokenserver.clock import HOUR, MINUTE, Clock
 from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.errors import InvalidInput, InvalidToken
 from tokenserver.resource.fetching import Fetch, Response, get
+from tokenserver.resource.forking import WHOLE
 from tokenserver.resource.knowledge import NEVER, Known, NoNews, NotBelieved
 from tokenserver.resource.metadata import Endpoints, metadata_url, read_metadata
 from tokenserver.tokens.jws import UnknownKey
@@ -52,7 +53,8 @@ class Issuer:
         """The keys that are published, and for how many seconds they may be kept."""
         answer = self._get(self.endpoints().jwks_uri, longest=LONGEST_KEY_SET, fresh=fresh)
         try:
-            found = read_key_set(_json(answer.body))
+            with WHOLE:
+                found = read_key_set(_json(answer.body))
         except UnfitKey as fault:
             raise NoNews(f"the key set cannot be read: {fault}") from None
         if not found:
@@ -65,7 +67,8 @@ class Issuer:
         url = self.endpoints().generations_after(after, wait)
         answer = self._get(url, extra_time=wait)
         try:
-            return open_statement(answer.body.strip().decode("ascii"), known.key_of, issuer=self.name)
+            with WHOLE:
+                return open_statement(answer.body.strip().decode("ascii"), known.key_of, issuer=self.name)
         except UnknownKey:
             raise SignedByUnknownKey("the statement is signed by an unknown key") from None
         except InvalidToken as fault:

@@ -7,7 +7,6 @@ used. What fails is `NotTaken`, in words of our own; a secret or a token is in n
 
 from __future__ import annotations
 
-import http.client
 import json
 import ssl
 from base64 import b64encode
@@ -18,7 +17,8 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from tokenserver import __version__
 from tokenserver.clock import Clock, monotonic
 from tokenserver.domain.names import ADMIN_AUDIENCE
-from tokenserver.resource.fetching import hurry, read_within
+from tokenserver.resource.fetching import connected, hurry, read_within
+from tokenserver.resource.forking import prepared
 
 LONGEST_ANSWER: Final = 64 * 1024
 RENEWED_BEFORE: Final = 30.0
@@ -41,19 +41,12 @@ class HttpPost:
     """The standard library's HTTP client; `context` for a private CA."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        self._context = context
+        self._context = prepared(context)
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> tuple[int, bytes]:
         deadline, parts = monotonic() + timeout, urlsplit(url)
-        connection: http.client.HTTPConnection
-        if parts.scheme == "http":
-            connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
-        else:
-            if self._context is None:
-                self._context = ssl.create_default_context()  # reads all that is trusted: once
-            connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=self._context)
+        connection = connected(url, self._context, timeout)
         try:
-            connection.connect()
             hurry(connection, deadline)
             connection.request("POST", parts.path, body, {**headers, "Connection": "close"})
             response = connection.getresponse()
