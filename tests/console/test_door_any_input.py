@@ -26,7 +26,7 @@ COOKIE = "__Host-tokenserver-session"
 KEYS = {"pepper": bytes(range(32)), "kek": bytes(range(32, 64))}
 PROVIDER = {"sso_issuer": "http://127.0.0.1:1", "sso_client_id": "us", "sso_client_secret": "a-secret-of-ours"}
 """One that never answers."""
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # thousands of requests each, on machines that are shared
 MARKUP = "<script>alert(1)</script>'\"><img src=x onerror=alert(1)>"
 TEXTS = {
     "nothing": "",
