@@ -8,11 +8,11 @@ import shutil
 import pytest
 
 
-def program(name: str, package: str, without: str = "WITHOUT_GATEWAYS") -> str:
+def program(name: str, package: str, without: str = "WITHOUT_GATEWAYS", *, by: str = "apt-get") -> str:
     """Its path. Where it is missing the test is skipped with the reason; in CI it fails, unless it said `without`."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
-        reason = f"{name} is not installed: apt-get install {package}"
+        reason = f"{name} is not installed: {by} install {package}"
         if "CI" in os.environ and without not in os.environ:
             pytest.fail(reason)
         pytest.skip(reason)
