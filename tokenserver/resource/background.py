@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from weakref import WeakSet
@@ -64,6 +65,7 @@ class Background:
                 thread.start()
                 self._threads.append((thread, wake))
             self.running = True
+            _leave_with_the_process()
 
     def stop(self, timeout: float = 1.0) -> None:
         """Fetch no more. What is known stays, and grows old."""
@@ -135,6 +137,19 @@ def _leave() -> None:
 
 
 atexit.register(_leave)
+
+
+_leaving_in = 0
+
+
+def _leave_with_the_process() -> None:
+    """A process of `multiprocessing`, as those of granian are, may end without `atexit`: it has a way of its own."""
+    global _leaving_in  # noqa: PLW0603  one for each process, as `atexit` has
+    util = sys.modules.get("multiprocessing.util")  # loaded wherever there is such a process
+    if util is not None and sys.modules["multiprocessing"].parent_process() and _leaving_in != os.getpid():
+        _leaving_in = os.getpid()
+        util.Finalize(None, _leave, exitpriority=0)
+
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_after_fork_in_child)

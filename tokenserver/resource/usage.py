@@ -124,6 +124,7 @@ class Usage:
         self._told_seq: int | None = None
         self._next_at = self._ticks()
         self._failures = 0
+        self._has_left = False
         self.failure: str | None = None
         self.sent = self.given_up = 0
 
@@ -157,14 +158,16 @@ class Usage:
                 self._not_taken(batch, fault)
                 return False
             self.sent += 1
-            self._unsent, self._told_seq, self._failures = None, seq, 0
+            self._unsent, self._told_seq, self._failures, self._has_left = None, seq, 0, leaving
             self._next_at = self._ticks() + self._reports.interval
             self._note(None)
             return True
 
     def leave(self) -> None:
-        """Say goodbye with what there is, unless nobody listened the last time: stopping must not take long."""
-        if self._failures == 0:
+        """Say goodbye with what there is, unless nobody listened the last time: stopping must not take long. A server
+        may have more than one way to tell that it ends: once is enough.
+        """
+        if self._failures == 0 and (len(self._tally) or not self._has_left):
             self.report(leaving=True)
 
     def health(self) -> dict[str, Any]:
