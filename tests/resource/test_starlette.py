@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.authentication import AuthenticationError, requires
 from starlette.middleware import Middleware
@@ -62,3 +63,22 @@ def test_starlette_answers_what_is_refused_as_all_others_do(issuer, clock, verif
 def test_a_fault_of_another_backend_is_a_401_without_words():
     answer = refused(HTTPConnection({"type": "http"}), AuthenticationError("a secret thing"))
     assert (answer.status_code, answer.body) == (401, b"")
+
+
+def test_it_says_where_tokens_come_from_to_everybody(issuer, verifier):
+    backend = TokenBackend(verifier, metadata={"scopes_supported": ["reports:read"]})
+    app = Starlette(
+        routes=[Route("/reports", reports), backend.metadata],
+        middleware=[Middleware(AuthenticationMiddleware, backend=backend, on_error=refused)],
+    )
+    call, place = by_asgi(app), "/.well-known/oauth-protected-resource"
+    bad = {"Authorization": "Bearer x"}
+    assert f'resource_metadata="{issuer.audience}{place}"' in call("/reports", bad).headers["www-authenticate"]
+    for headers in ({}, bad, issuer.authorization(**GOOD)):
+        told = call(place, headers).said
+        assert (told["resource"], told["authorization_servers"]) == (issuer.audience, [issuer.name])
+        assert told["scopes_supported"] == ["reports:read"]
+    assert (call(place, method="HEAD").status, call(place, method="POST").status) == (200, 405)
+    assert call("/reports", issuer.authorization(**GOOD)).status == 200
+    with pytest.raises(ValueError, match="metadata=True"):
+        _ = TokenBackend(verifier).metadata

@@ -10,19 +10,22 @@
 
 The backend says who calls, and what they may is for `@requires`: each scope by its name, each role as `role NAME`. (No
 scope has a space in it, so none can be taken for a role.) Who sends no token is not authenticated, and goes on; a token
-that is not good is refused. For a whole app that denies by default, take `asgi.TokenMiddleware` with a `Policy`.
+that is not good is refused. With `metadata=True` each such challenge names where the API says where tokens come from,
+and `backend.metadata` among the app's routes says it there. For a whole app that denies by default, take
+`asgi.TokenMiddleware` with a `Policy`.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable, Mapping
 
 from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from tokenserver.errors import MissingToken
-from tokenserver.resource.answers import Refusal
+from tokenserver.resource.answers import Answer, Refusal
 from tokenserver.resource.asgi import presented_in
 from tokenserver.resource.guard import Guard
 from tokenserver.resource.principal import Principal
@@ -54,18 +57,36 @@ class Caller(BaseUser):
 class TokenBackend(AuthenticationBackend):
     """`require`: what every caller must meet who shows a token; any live one by default."""
 
-    def __init__(self, verifier: Verifier, require: Require | None = None, *, explain: bool = False) -> None:
-        self._guard = Guard(verifier, require or Require(any_caller=True), explain=explain)
+    def __init__(
+        self,
+        verifier: Verifier,
+        require: Require | None = None,
+        *,
+        metadata: bool | Mapping[str, object] = False,
+        explain: bool = False,
+    ) -> None:
+        self._guard = Guard(verifier, require or Require(any_caller=True), metadata=metadata, explain=explain)
+
+    @property
+    def metadata(self) -> Route:
+        """Where callers find the token server (RFC 9728): one of the app's routes."""
+        resource = self._guard.resource
+        if resource is None:
+            raise ValueError("say TokenBackend(verifier, metadata=True)")
+        return Route(resource.path, _told(resource.answer), methods=["GET"])
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        outcome = await self._guard.outcome_in_loop(presented_in(conn.scope, routed=False))
+        outcome = await self._guard.outcome_in_loop(presented_in(conn.scope, routed=self._guard.routed))
         if isinstance(outcome, Principal):
             roles = [f"role {role}" for role in sorted(outcome.roles)]
             return AuthCredentials(["authenticated", *sorted(outcome.scopes), *roles]), Caller(outcome)
-        refusal = cast("Refusal", outcome)
-        if isinstance(refusal.fault, MissingToken):
+        if not isinstance(outcome, Refusal) or isinstance(outcome.fault, MissingToken):  # the metadata is for everybody
             return None
-        raise _RefusedToken(refusal)
+        raise _RefusedToken(outcome)
+
+
+def _told(answer: Answer) -> Callable[[Request], Response]:
+    return lambda _: Response(answer.body, answer.status, dict(answer.headers))
 
 
 class _RefusedToken(AuthenticationError):
