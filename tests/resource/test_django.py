@@ -17,8 +17,8 @@ from tests.support import django_site
 from tests.support.adapter_conformance import GOOD, AdapterConformance, Answer, Call
 from tests.support.adapter_conformance import by_asgi as calls_of
 from tests.support.callers import ANYBODY, PEER
-from tests.support.spellings import CLOSED_BELOW, METHODS, SPELLINGS
-from tokenserver.resource import Policy
+from tests.support.spellings import CLOSED_BELOW, METHODS, SPELLINGS, spelled
+from tokenserver.resource import Policy, asgi
 from tokenserver.resource.django import TokenMiddleware, principal_of, require
 
 MIDDLEWARE = ["tokenserver.resource.django.TokenMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
@@ -209,6 +209,30 @@ def test_no_spelling_reaches_a_closed_route(method, mount, issuer, verifier):
             list(site(environ, lambda *_: lambda _: None))
     assert "admin" not in django_site.REACHED
     assert "page" in django_site.REACHED or method == "get"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("forced", [None, "/up"], ids=["no name is forced", "a name is forced"])
+@pytest.mark.parametrize("root", ["", "/up"], ids=["at the root", "below a root path"])
+@pytest.mark.parametrize("where", ["inside", "around"])
+def test_no_spelling_reaches_a_closed_route_of_an_asgi_site_below_a_prefix(
+    where, root, forced, method, issuer, verifier
+):
+    """Django takes the prefix off by itself: the policy must be asked about what is left, inside the site or around."""
+    django_site.REACHED.clear()
+    anybody = issuer.authorization()["Authorization"]
+    given = {"verifier": verifier, "policy": CLOSED_BELOW}
+    stands = MIDDLEWARE if where == "inside" else []
+    with override_settings(TOKENSERVER=given, MIDDLEWARE=stands, FORCE_SCRIPT_NAME=forced):
+        site: Any = get_asgi_application()
+        if where == "around":
+            site = asgi.TokenMiddleware(site, verifier, CLOSED_BELOW)
+        for path in SPELLINGS:
+            for before in ("", "/up", "/up/", "/upadmin/..", "/x/up"):
+                spelled(site, method, before + path, anybody, root)
+        assert "admin" not in django_site.REACHED
+        spelled(site, method, f"{root or forced or ''}/anything", anybody, root)
+    assert "page" in django_site.REACHED
 
 
 # --- a slash that Django adds ---------------------------------------------------------------------------------------

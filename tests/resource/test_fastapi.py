@@ -1,8 +1,6 @@
 """The FastAPI adapter with a real FastAPI: sync and async routes, the lock in the documentation, no path around it."""
 
-import asyncio
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket
@@ -14,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.support.adapter_conformance import ADMIN, GOOD, PATIENT, REPORTS, AdapterConformance, by_asgi
 from tests.support.callers import ANYBODY, PEER
-from tests.support.spellings import CLOSED_BELOW, METHODS, SPELLINGS
+from tests.support.spellings import CLOSED_BELOW, METHODS, SPELLINGS, spelled
 from tokenserver.resource import Policy, Principal
 from tokenserver.resource.asgi import TokenMiddleware
 from tokenserver.resource.fastapi import TokenGuard
@@ -149,31 +147,6 @@ def everything(where: list[str]):
         return JSONResponse({})
 
     return [Route("/admin", admin), Route("/admin/{rest:path}", admin), Route("/{rest:path}", page)]
-
-
-def spelled(app: Any, method: str, target: str, authorization: str) -> None:
-    """As a server hands it over that changes nothing; clients like to tidy up."""
-
-    async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_):
-        pass
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": unquote(target),
-        "raw_path": target.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(b"host", b"api"), (b"authorization", authorization.encode())],
-        "client": (PEER, 50_000),
-        "server": ("api", 80),
-        "scheme": "http",
-        "http_version": "1.1",
-    }
-    asyncio.run(app(scope, receive, send))
 
 
 @pytest.mark.filterwarnings("ignore:The `root_path` parameter")

@@ -17,6 +17,7 @@ Waiting for news (`verifier.patience`) lets the event loop go on; it needs async
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -36,6 +37,10 @@ PRINCIPAL = "tokenserver.principal"
 POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
 _DEEPEST = 20
+_NOWHERE = "*"
+"""Instead of a path that holds the root path, but not in front: some routers take off what is before it as well
+(Litestar), others nothing. To a policy it names nothing.
+"""
 _FORWARDING = {b"forwarded": "forwarded", b"x-forwarded-for": "x-forwarded-for"}
 _READ = frozenset((b"authorization", *_FORWARDING, *(name.encode() for name in OVERRIDING)))
 
@@ -149,13 +154,20 @@ def presented_in(scope: Scope, root_path: str = "", *, routed: bool) -> Presente
     root, path = root_path or scope.get("root_path", ""), scope.get("path", "")
     if root and (path == root or path.startswith(f"{root}/")):
         path = path[len(root) :]
+    elif root and root != "/" and not root_path and root in path:
+        path = _NOWHERE
     return Presented(authorization, peer, forwarded, method, path, root)
 
 
 def _root_path_of(app: object) -> str:
-    """FastAPI puts its own `root_path` into the scope, and finds its routes by what follows it, only further in."""
+    """FastAPI puts its own `root_path` into the scope, and finds its routes by what follows it, only further in; and
+    Django takes `FORCE_SCRIPT_NAME` off the path, whatever the scope says.
+    """
+    django = sys.modules.get("django.core.handlers.asgi")
     for _ in range(_DEEPEST):
         root = getattr(app, "root_path", None)
+        if django is not None and isinstance(app, django.ASGIHandler):
+            root = django.settings.FORCE_SCRIPT_NAME
         if isinstance(root, str) and root:
             return root
         app = getattr(app, "app", None)
