@@ -105,9 +105,7 @@ def test_servers_that_do_not_lower_the_case_of_names_are_understood(name, issuer
         ("/me", "", "/me"),
     ],
 )
-def test_a_function_is_asked_about_the_path_inside_the_app_if_it_is_certain(
-    path, root, inside, issuer, verifier
-):
+def test_a_function_is_asked_about_the_path_inside_the_app_if_it_is_certain(path, root, inside, issuer, verifier):
     asked = []
     scope = {**websocket(issuer.token()), "type": "http", "method": "GET", "path": path, "root_path": root}
     drive(verifier, scope, require=lambda *route: asked.append(route))
