@@ -9,14 +9,12 @@ import socket
 
 import pytest
 
+from tests.support.app_servers import SERVERS, serving
 from tests.support.world import ROOT, Process, eventually, free_port
 
-SERVERS = {
-    "granian by WSGI": ["-m", "granian", "--interface", "wsgi", "tests.support.careless:wsgi_app"],
-    "granian by ASGI": ["-m", "granian", "--interface", "asginl", "tests.support.careless:asgi_app"],
-    "uvicorn": ["-m", "uvicorn", "--lifespan", "off", "tests.support.careless:asgi_app"],
-    "forked processes": ["-m", "tests.support.preforked", "tests.support.careless:wsgi_app"],
-}
+API = "tests.support.careless"
+FAST = {"granian --interface wsgi", "granian --interface asginl", "uvicorn"}
+CASES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in SERVERS]
 
 TARGETS = [
     *(
@@ -87,15 +85,19 @@ HEADERS = [
 ]
 
 
-@pytest.fixture(scope="module", params=list(SERVERS.values()), ids=list(SERVERS))
+@pytest.fixture(scope="module", params=[*CASES, "forked processes"])
 def port(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("careless")
+    if request.param in SERVERS:
+        with serving(SERVERS[request.param], API, folder) as base:
+            yield int(base.rpartition(":")[2])
+        return
     port = free_port()
-    where = [str(port)] if "preforked" in request.param[1] else ["--host", "127.0.0.1", "--port", str(port)]
-    log = tmp_path_factory.mktemp("careless") / "log"
-    process = Process([*request.param, *where], {**os.environ, "PYTHONPATH": str(ROOT)}, log)
+    command = ["-m", "tests.support.preforked", f"{API}:wsgi_app", str(port)]
+    process = Process(command, {**os.environ, "PYTHONPATH": str(ROOT)}, folder / "log")
 
     def serves() -> bool:
-        assert process.alive(), log.read_text()
+        assert process.alive(), process.log.read_text()
         try:
             return say(port, "GET", "/token")[0] == 200
         except OSError:

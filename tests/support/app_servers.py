@@ -17,6 +17,7 @@ from tests.support.programs import program
 from tests.support.world import ROOT, eventually, free_port
 
 _GUNICORN = "gunicorn -b 127.0.0.1:PORT"
+_NO_SCRIPT_NAME = "--forwarder-headers="
 _UVICORN_WORKER = f"{_GUNICORN} -k uvicorn.workers.UvicornWorker"
 _UVICORN = "uvicorn --host 127.0.0.1 --port PORT"
 _GRANIAN = "granian --host 127.0.0.1 --port PORT --interface"
@@ -26,14 +27,14 @@ _UWSGI = "pyuwsgi --enable-threads --need-app --module WSGI"
 class Server(NamedTuple):
     command: str
     needs: str = ""
-    """The option that makes it leave addresses to us, as the guide names it."""
+    """The option by which no caller chooses its address or path, as the guide names it."""
     stopped_by: signal.Signals = signal.SIGTERM
 
 
 SERVERS = {
-    "gunicorn": Server(f"{_GUNICORN} WSGI"),
-    "gunicorn -k gthread": Server(f"{_GUNICORN} -k gthread WSGI"),
-    "gunicorn -k gevent": Server(f"{_GUNICORN} -k gevent WSGI"),
+    "gunicorn": Server(f"{_GUNICORN} WSGI", _NO_SCRIPT_NAME),
+    "gunicorn -k gthread": Server(f"{_GUNICORN} -k gthread WSGI", _NO_SCRIPT_NAME),
+    "gunicorn -k gevent": Server(f"{_GUNICORN} -k gevent WSGI", _NO_SCRIPT_NAME),
     "gunicorn -k asgi": Server(f"{_GUNICORN} -k asgi ASGI"),
     "gunicorn -k uvicorn.workers.UvicornWorker": Server(f"{_UVICORN_WORKER} ASGI", "--forwarded-allow-ips="),
     "uvicorn": Server(f"{_UVICORN} ASGI", "--no-proxy-headers"),
