@@ -182,6 +182,8 @@ API: Example = {
         {"name": "reports:read", "access": "read", "sensitive": False, "description": ""},
         {"name": "keys:write", "access": "write", "sensitive": True, "description": ""},
     ],
+    "shared": False,
+    "own": True,
     "created_at": "2026-11-21T09:00:00Z",
     "version": 1,
 }
@@ -225,6 +227,8 @@ ROLE: Example = {
     "name": "cloud_admin",
     "description": "Manages the cloud account.",
     "audience": None,
+    "shared": False,
+    "own": True,
     "created_at": "2026-11-21T09:00:00Z",
     "version": 1,
 }

@@ -169,6 +169,10 @@ class Api(Output):
     audience: str
     name: str
     scopes: list[Scope]
+    shared: bool
+    """Whether it is in the catalogue of every organization."""
+    own: bool
+    """Whether it is this organization's. What another shares is changed there."""
     created_at: MomentText
     version: int
     """Counts every change; the ETag is this number in quotation marks."""
@@ -223,6 +227,10 @@ class Role(Output):
     description: str
     audience: str | None
     """Null: the whole platform."""
+    shared: bool
+    """Whether it is in the catalogue of every organization."""
+    own: bool
+    """Whether it is this organization's. What another shares is changed there."""
     created_at: MomentText
     version: int
     """Counts every change; the ETag is this number in quotation marks."""

@@ -9,6 +9,7 @@ from app.console import words
 from app.console.editing import MOST_CHOICES, MOST_NAMED, listed, meanwhile, refuse_other_name, version_of
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.inputs.bodies import RoleChange, RoleCreation
+from app.inputs.catalogue import changed_role
 from app.inputs.checking import check
 from app.services.admission import Wanted
 from app.services.catalogue import CatalogueService, RoleDraft, StillHeld
@@ -71,7 +72,9 @@ class RolePages:
 
     def change(self, visit: Visit) -> Reply:
         change = check(RoleChange, {"description": visit.form.text("description")})
-        self._catalogue.update_role(visit.caller, visit.id, version_of(visit.form), change.description)
+        self._catalogue.update_role(
+            visit.caller, visit.id, version_of(visit.form), lambda role: changed_role(role, change)
+        )
         return Sent(f"/roles/{visit.id}", "saved")
 
     def delete_asked(self, visit: Visit) -> Reply:

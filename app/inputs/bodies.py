@@ -261,6 +261,8 @@ class ApiCreation(Input):
     """What tokens for this API carry as `aud`. It never changes."""
     name: Name
     scopes: Scopes = []
+    shared: bool = False
+    """Whether it is in the catalogue of every organization. Only platform admins share."""
 
 
 class ApiChange(Input):
@@ -269,6 +271,8 @@ class ApiChange(Input):
     name: Name = ABSENT
     scopes: Scopes = ABSENT
     """Replaces all scopes."""
+    shared: bool = ABSENT
+    """Whether it is in the catalogue of every organization. Only platform admins share."""
 
 
 Quota = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -340,9 +344,13 @@ class RoleCreation(Input):
     description: Description = ""
     audience: Audience | None = None
     """The API it belongs to. Null or missing: the whole platform."""
+    shared: bool = False
+    """Whether it is in the catalogue of every organization. Only platform admins share."""
 
 
 class RoleChange(Input):
     """Only members that are present change."""
 
     description: Description = ABSENT
+    shared: bool = ABSENT
+    """Whether it is in the catalogue of every organization. Only platform admins share."""

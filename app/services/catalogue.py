@@ -67,6 +67,7 @@ class ApiDraft:
     audience: str
     name: str
     scopes: tuple[Scope, ...]
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class RoleDraft:
     name: str
     description: str
     audience: str | None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,15 @@ class CatalogueService:
     def create_api_in(self, tx: Transaction, caller: Caller, draft: ApiDraft, now: float) -> Api:
         """`create_api` as a part of a larger transaction."""
         _refuse_foreign(tx, caller, draft.audience)
-        api = Api(new_id("api"), caller.organization_id, draft.audience, draft.name, draft.scopes, int(now))
+        api = Api(
+            new_id("api"),
+            caller.organization_id,
+            draft.audience,
+            draft.name,
+            draft.scopes,
+            int(now),
+            shared=draft.shared,
+        )
         tx.catalogue.add_api(api)
         tx.audit.append(caller.did(Event.API_CREATED, now, **_shown_api(api)))
         return api
@@ -122,7 +132,7 @@ class CatalogueService:
     def update_api(
         self, caller: Caller, api_id: str, version: int | None, edit: Callable[[Api], Api], *, cascade: bool = False
     ) -> Api:
-        """Apply `edit`, which sets the name or the scopes."""
+        """Apply `edit`, which sets the name, the scopes, or whether it is shared."""
         with changing(self._store, caller, self._clock) as (tx, now):
             before = _found(tx.catalogue.api(caller.organization_id, api_id), "API")
             _refuse_stale(before.version, version)
@@ -178,7 +188,15 @@ class CatalogueService:
         with changing(self._store, caller, self._clock) as (tx, now):
             if draft.audience is not None and draft.audience not in tx.catalogue.of(caller.organization_id):
                 raise InvalidInput([Fault("/audience", "There is no such API: create it with POST /v1/apis.")])
-            role = Role(new_id("role"), caller.organization_id, draft.name, draft.description, draft.audience, int(now))
+            role = Role(
+                new_id("role"),
+                caller.organization_id,
+                draft.name,
+                draft.description,
+                draft.audience,
+                int(now),
+                shared=draft.shared,
+            )
             tx.catalogue.add_role(role)
             tx.audit.append(caller.did(Event.ROLE_CREATED, now, **_shown_role(role)))
         return role
@@ -191,16 +209,28 @@ class CatalogueService:
         with self._store.reading() as tx:
             return _found(tx.catalogue.role(caller.organization_id, role_id), "role")
 
-    def update_role(self, caller: Caller, role_id: str, version: int | None, description: str) -> Role:
-        """A role's name is what tokens and resource servers know it by, and never changes."""
+    def update_role(
+        self,
+        caller: Caller,
+        role_id: str,
+        version: int | None,
+        edit: Callable[[Role], Role],
+        *,
+        cascade: bool = False,  # noqa: ARG002  sharing is to come
+    ) -> Role:
+        """Apply `edit`, which sets the description or whether it is shared. A role's name is what tokens and resource
+        servers know it by, and never changes.
+        """
         with changing(self._store, caller, self._clock) as (tx, now):
             before = _found(tx.catalogue.role(caller.organization_id, role_id), "role")
             _refuse_stale(before.version, version)
-            if description == before.description:
+            after = edit(before)
+            if after == before:
                 return before
-            after = replace(before, description=description, version=before.version + 1)
+            after = replace(after, version=before.version + 1)
             tx.catalogue.save_role(after, was=before)
-            changed = {"description": [before.description, after.description]}
+            old, new = _shown_role(before), _shown_role(after)
+            changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
             tx.audit.append(caller.did(Event.ROLE_UPDATED, now, role=role_id, name=before.name, changed=changed))
         return after
 
@@ -310,8 +340,14 @@ def _refuse_own(api: Api) -> None:
 
 def _shown_api(api: Api) -> dict[str, Any]:
     scopes = [[scope.name, scope.access.value, scope.sensitive, scope.description] for scope in api.scopes]
-    return {"api": api.id, "audience": api.audience, "name": api.name, "scopes": scopes}
+    return {"api": api.id, "audience": api.audience, "name": api.name, "scopes": scopes, "shared": api.shared}
 
 
 def _shown_role(role: Role) -> dict[str, Any]:
-    return {"role": role.id, "name": role.name, "audience": role.audience, "description": role.description}
+    return {
+        "role": role.id,
+        "name": role.name,
+        "audience": role.audience,
+        "description": role.description,
+        "shared": role.shared,
+    }

@@ -58,6 +58,7 @@ class CatalogueStore:
             name=api.name,
             created_at=api.created_at,
             version=api.version,
+            shared=api.shared,
             scopes=scope_rows(api),
         )
         self._add(row)
@@ -68,7 +69,7 @@ class CatalogueStore:
         changed = self._session.execute(
             update(ApiRow)
             .where(ApiRow.id == api.id, ApiRow.organization_id == api.organization_id, ApiRow.version == was.version)
-            .values(name=api.name, version=api.version)
+            .values(name=api.name, version=api.version, shared=api.shared)
         )
         if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
             raise PreconditionFailed
@@ -116,6 +117,7 @@ class CatalogueStore:
                 audience=role.audience,
                 created_at=role.created_at,
                 version=role.version,
+                shared=role.shared,
             )
         )
         self._bump_version()
@@ -126,7 +128,7 @@ class CatalogueStore:
             .where(
                 RoleRow.id == role.id, RoleRow.organization_id == role.organization_id, RoleRow.version == was.version
             )
-            .values(description=role.description, version=role.version)
+            .values(description=role.description, version=role.version, shared=role.shared)
         )
         if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
             raise PreconditionFailed

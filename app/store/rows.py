@@ -260,7 +260,7 @@ def membership_from(row: MembershipRow) -> Membership:
 
 def api_from(row: ApiRow) -> Api:
     scopes = tuple(Scope(s.name, Kind(s.access), s.sensitive, s.description) for s in row.scopes)
-    return Api(row.id, row.organization_id, row.audience, row.name, scopes, row.created_at, row.version)
+    return Api(row.id, row.organization_id, row.audience, row.name, scopes, row.created_at, row.version, row.shared)
 
 
 def scope_rows(api: Api) -> list[ApiScopeRow]:
@@ -279,4 +279,13 @@ def scope_rows(api: Api) -> list[ApiScopeRow]:
 
 
 def role_from(row: RoleRow) -> Role:
-    return Role(row.id, row.organization_id, row.name, row.description, row.audience, row.created_at, row.version)
+    return Role(
+        row.id,
+        row.organization_id,
+        row.name,
+        row.description,
+        row.audience,
+        row.created_at,
+        row.version,
+        row.shared,
+    )

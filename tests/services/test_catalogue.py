@@ -41,6 +41,10 @@ def now_of(workshop, made):
     return workshop.services.credentials.get(workshop.caller, made.view.credential.client_id).credential
 
 
+def described(text):
+    return lambda role: replace(role, description=text)
+
+
 def with_scopes(*scopes):
     return lambda api: replace(api, scopes=scopes)
 
@@ -148,11 +152,11 @@ def test_the_servers_own_api_cannot_be_changed(workshop, catalogue):
 def test_a_stale_change_is_refused(workshop, catalogue):
     api, role = api_of(workshop), role_of(workshop)
     catalogue.update_api(workshop.caller, api.id, 1, lambda a: replace(a, name="first"))
-    catalogue.update_role(workshop.caller, role.id, 1, "first")
+    catalogue.update_role(workshop.caller, role.id, 1, described("first"))
     for attempt in (
         lambda: catalogue.update_api(workshop.caller, api.id, 1, lambda a: replace(a, name="second")),
         lambda: catalogue.delete_api(workshop.caller, api.id, 1),
-        lambda: catalogue.update_role(workshop.caller, role.id, 1, "second"),
+        lambda: catalogue.update_role(workshop.caller, role.id, 1, described("second")),
         lambda: catalogue.delete_role(workshop.caller, role.id, 1),
     ):
         with pytest.raises(PreconditionFailed):
@@ -174,7 +178,7 @@ def test_another_organization_finds_nothing_of_ours(workshop, catalogue):
         lambda: catalogue.update_api(theirs, api.id, None, with_scopes()),
         lambda: catalogue.delete_api(theirs, api.id, None, cascade=True),
         lambda: catalogue.get_role(theirs, role.id),
-        lambda: catalogue.update_role(theirs, role.id, None, "x"),
+        lambda: catalogue.update_role(theirs, role.id, None, described("x")),
         lambda: catalogue.delete_role(theirs, role.id, None, cascade=True),
     ):
         with pytest.raises(NotFound):

@@ -3,6 +3,9 @@
 An API is a protected resource: an audience (an absolute URI without fragment, RFC 8707 §2) with scopes. A scope reads
 or writes; a *sensitive* one is never part of "all". Roles say what a token's bearer is; they belong to the whole
 platform or to one API. What they may be called is in `names`.
+
+Each belongs to one organization. What is *shared* is in the catalogue of every other as well, unless that has one of
+its own with the same audience or, for a role, the same name.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ class Api:
     scopes: tuple[Scope, ...] = ()
     created_at: int = 0
     version: int = 1
+    shared: bool = False
 
     def scope_names(self) -> frozenset[str]:
         return frozenset(scope.name for scope in self.scopes)
@@ -50,7 +54,8 @@ class Role:
     audience: str | None = None
     created_at: int = 0
     version: int = 1
+    shared: bool = False
 
 
 Catalogue = Mapping[str, Api]
-"""The APIs of one organization, by audience."""
+"""The APIs in force in one organization, by audience."""

@@ -58,11 +58,17 @@ def rows(do: RoleOperations) -> tuple[Operation, ...]:
             path=_ONE,
             scope=write,
             handler=do.update,
-            summary="Change a role's description",
-            description="Its name is what tokens and resource servers know it by, and never changes.",
+            summary="Change a role",
+            description=(
+                "Its description, and whether it is shared. Its name is what tokens and resource servers know it by,"
+                " and never changes. 409: it shall be shared no more, credentials of other organizations hold it, and"
+                " `cascade` was not asked for."
+            ),
             takes=inputs.RoleChange,
             gives=outputs.Role,
             condition=Condition.REQUIRED,
+            query=CASCADE,
+            conflicts=True,
             asked=examples.ROLE_CHANGE,
             answered=examples.ROLE_CHANGED,
         ),

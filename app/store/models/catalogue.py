@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.store.models.table import Base
@@ -18,6 +18,7 @@ class ApiRow(Base):
     name: Mapped[str]
     created_at: Mapped[int]
     version: Mapped[int]
+    shared: Mapped[bool] = mapped_column(server_default=false())
     scopes: Mapped[list[ApiScopeRow]] = relationship(
         cascade="all, delete-orphan", lazy="selectin", order_by="ApiScopeRow.position"
     )
@@ -46,3 +47,4 @@ class RoleRow(Base):
     audience: Mapped[str | None]
     created_at: Mapped[int]
     version: Mapped[int]
+    shared: Mapped[bool] = mapped_column(server_default=false())
