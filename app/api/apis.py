@@ -24,7 +24,7 @@ class ApiOperations:
 
     def create(self, call: Call) -> Answer:
         draft = ApiDraft(call.body.audience, call.body.name, scopes_of(call.body.scopes), call.body.shared)
-        api = self._catalogue.create_api(call.caller, draft)
+        api = self._catalogue.create_api(call.caller, draft, cascade=call.cascade)
         return Answer(api_shown(api, call.caller), [("Location", f"{self._address}/{api.id}"), *etag(api.version)])
 
     def list(self, call: Call) -> Answer:
@@ -51,6 +51,7 @@ class ApiOperations:
             outputs.Effect(
                 client_id=effect.credential.client_id,
                 name=effect.credential.name,
+                organization=effect.credential.organization_id,
                 gains=sorted(effect.gains),
                 loses=sorted(effect.loses),
             )

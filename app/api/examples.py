@@ -200,7 +200,15 @@ API_PREVIEW: Example = {
 
 PREVIEW: Example = {
     "count": 1,
-    "credentials": [{"client_id": _CLIENT_ID, "name": "nightly export", "gains": ["people:read"], "loses": []}],
+    "credentials": [
+        {
+            "client_id": _CLIENT_ID,
+            "name": "nightly export",
+            "organization": "org_7Hn3XcQ9sVbT1mKe",
+            "gains": ["people:read"],
+            "loses": [],
+        }
+    ],
 }
 
 BULK_CHANGE: Example = {"action": "disable", "filter": {"project": "billing"}, "dry_run": True}

@@ -190,6 +190,8 @@ class Effect(Output):
 
     client_id: str
     name: str
+    organization: str
+    """Whose it is: of an API that is shared, platform admins are told of every organization's."""
     gains: list[str]
     loses: list[str]
 

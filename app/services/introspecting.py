@@ -1,7 +1,8 @@
 """Is this token live? Asked by a resource server that cannot check by itself (RFC 7662).
 
-It is told about tokens of its own organization, for an API at which its credential holds the scope `tokens:introspect`
-(a scope of that API's own catalogue), and about nothing else: whatever is foreign, dead or malformed is not active,
+It is told about tokens for an API of its own organization at which its credential holds the scope `tokens:introspect`
+(a scope of that API's own catalogue): about those of its own organization, and where the API is shared, about those of
+every organization in which it is in force. About nothing else: whatever is foreign, dead or malformed is not active,
 without a reason. There is no grace: the rows are read each time, and combined as everywhere (`standing`). Requests that
 wait at the same moment share one such reading, which begins after the last of them has come (see `group`).
 
@@ -119,10 +120,20 @@ class Introspecting:
             claims = self._tokens.read(question.unverified_token).claims
         except InvalidToken:
             claims = None
-        if claims is None or claims.organization != caller.organization_id or not _may_ask(caller, claims.audience):
+        if claims is None or not self._may_ask(caller, claims, catalogue_version):
             place.answer = Verdict(INACTIVE)
             return None
         return claims
+
+    def _may_ask(self, caller: Proven, claims: AccessClaims, catalogue_version: int) -> bool:
+        """Whether it holds the scope at an API for which the token is good; a shared one must be its own."""
+        held = [name for name in claims.audience if SCOPE in caller.scopes.get(name, ())]
+        if claims.organization == caller.organization_id:
+            return bool(held)
+        ours = self._proving.catalogue(caller.organization_id, catalogue_version)
+        theirs = self._proving.catalogue(claims.organization, catalogue_version)
+        owned = [name for name in held if name in ours and ours[name].organization_id == caller.organization_id]
+        return any(name in theirs and theirs[name].id == ours[name].id for name in owned)
 
 
 def _told(standing: Standing | None, claims: AccessClaims, now: float) -> Mapping[str, Any]:
@@ -131,7 +142,3 @@ def _told(standing: Standing | None, claims: AccessClaims, now: float) -> Mappin
     except InvalidToken:
         return INACTIVE
     return {"active": True, "token_type": "Bearer", **claims.raw}
-
-
-def _may_ask(caller: Proven, audience: tuple[str, ...]) -> bool:
-    return any(SCOPE in caller.scopes.get(name, ()) for name in audience)

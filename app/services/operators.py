@@ -191,10 +191,9 @@ class Operators:
     def _end_tokens(tx: Transaction, caller: Caller, operator_id: str, now: float, *, everywhere: bool) -> None:
         owned = tx.credentials.owned_by(operator_id, None if everywhere else caller.organization_id)
         live = [c for c in owned if c.status(now) not in {Status.REVOKED, Status.EXPIRED}]
-        for organization_id in sorted({credential.organization_id for credential in live}):
-            there = replace(caller, organization_id=organization_id)
-            changed = [(c, c.narrowed(c.restrictions, now)) for c in live if c.organization_id == organization_id]
-            save_changes(tx, there, Event.CREDENTIAL_UPDATED, changed, now)
+        if live:
+            changed = [(credential, credential.narrowed(credential.restrictions, now)) for credential in live]
+            save_changes(tx, caller, Event.CREDENTIAL_UPDATED, changed, now)
 
 
 def _found(tx: Transaction, caller: Caller, operator_id: str) -> Member:

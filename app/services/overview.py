@@ -22,7 +22,7 @@ _LIVE = frozenset({Status.ACTIVE, Status.EXPIRES_SOON})
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`instances`: the resource servers that have reported lately, by API."""
+    """`instances`: the resource servers that have reported lately, by API; of one that is shared, its owner's."""
 
     now: float
     standing: Census
@@ -48,9 +48,7 @@ class Overviews:
             unused = tx.credentials.page(caller.organization_id, selection, None, _SHOWN, now)
             apis = [] if caller.only_own else tx.catalogue.list_apis(caller.organization_id, None, 200)
             instances = [
-                (api, tx.usage.instances(caller.organization_id, api.id, now - COUNTED_FOR))
-                for api in apis
-                if api.audience != ADMIN_AUDIENCE
+                (api, tx.usage.instances(api, now - COUNTED_FOR)) for api in apis if api.audience != ADMIN_AUDIENCE
             ]
             last_seq = tx.feed.last_seq()
         reported = [(api, [one for one in found if not one.has_left]) for api, found in instances]
@@ -66,7 +64,7 @@ class Overviews:
             histories = tx.secrets.histories(holding)
             used = [c for c in holding if any(use is not None for _, use in histories[c.client_id])]
             regenerated = [c for c in holding if c.generation.current > 1]
-            reporting = bool(apis) and bool(tx.usage.instances(caller.organization_id, apis[0].id, 0))
+            reporting = bool(apis) and bool(tx.usage.instances(apis[0], 0))
         return FirstSteps(
             api=apis[0] if apis else None,
             credential=next(iter(used or holding), None),

@@ -57,7 +57,7 @@ class Previewing:
             after = before.restricted(wanted.restrictions, catalogue, now)
             after = after.placed(wanted.project, wanted.environment, now)
             totals = tx.usage.totals(caller.organization_id, client_id, int(since) // HOUR * HOUR)
-            telling = tx.usage.apis_that_report(caller.organization_id, [api.id for api in catalogue.values()])
+            telling = tx.usage.apis_that_report(catalogue.values())
         audiences = {api.id: api.audience for api in catalogue.values()}
         calls = [(audiences[one.api_id], one) for one in totals if one.was_let_in and one.api_id in audiences]
         told = {audience for audience, _ in calls} | {audiences[api_id] for api_id in telling}

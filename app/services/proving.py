@@ -21,6 +21,7 @@ from app.store.high_water import HighWater
 from app.store.issuing import Known, ProvingStore
 from tokenserver.clock import Clock, no_earlier
 from tokenserver.domain.audit import Entry, Event
+from tokenserver.domain.catalogue import Catalogue
 from tokenserver.domain.credential import CredentialSecret
 from tokenserver.domain.grant import refuse_address, refuse_ended
 from tokenserver.domain.secret import Pepper, Secret, digest, is_secret_of, looks_like_client_id, looks_like_secret
@@ -149,6 +150,10 @@ class Proving:
         """The credentials that are claimed, and the version of the catalogue."""
         claimed = {one.client_id if looks_like_client_id(one.client_id) else "" for one in asked}
         return self._rows.known(tx, sorted(claimed), now)
+
+    def catalogue(self, organization_id: str, version: int) -> Catalogue:
+        """The APIs that are in force in an organization."""
+        return self._granted.catalogue(organization_id, version)
 
     def proven(self, asked: Proof, known: Known | None, catalogue_version: int, now: float) -> Proven:
         """The credential whose secret was proven, if it may be used now and from there; raises Refused."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from app.services.audit import Caller, changes, schedule_shown
 from app.store import Transaction
 from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import Credential
+from tokenserver.domain.generation import Floor
 from tokenserver.domain.liveness import reference
 
 
@@ -21,20 +23,25 @@ def save_changes(
 ) -> dict[str, int]:
     """What every change of credentials does, before and after each: rows, floors that moved, audit lines; in this
     order. `detail` is told in the lines as well. By reference, the number of the last floor that was told.
+
+    Each is told to its own organization, which is not the caller's where the platform takes away what it shared.
     """
     tx.credentials.save_all(changed)
-    told = [
-        (reference(after.client_id), floor)
-        for before, after in changed
-        for floor in after.generation.floors_to_tell(before.generation, now)
-    ]
-    numbers = tx.feed.tell_all(caller.organization_id, told, now)
+    told: dict[str, list[tuple[str, Floor]]] = {after.organization_id: [] for _, after in changed}
+    for before, after in changed:
+        for floor in after.generation.floors_to_tell(before.generation, now):
+            told[after.organization_id].append((reference(after.client_id), floor))
+    numbers: dict[str, int] = {}
+    for organization_id, floors in told.items():
+        numbers |= tx.feed.tell_all(organization_id, floors, now)
+    callers = {organization_id: replace(caller, organization_id=organization_id) for organization_id in told}
     lines = []
     for before, after in changed:
         seq = numbers.get(reference(after.client_id))
         more: dict[str, object] = {**detail} if seq is None else {**detail, "feed_seq": seq}
-        lines.append(caller.did(event, now, after.client_id, changed=changes(before, after, now), **more))
-        lines.extend(lines_of_schedule(caller, before, after, now))
+        there = callers[after.organization_id]
+        lines.append(there.did(event, now, after.client_id, changed=changes(before, after, now), **more))
+        lines.extend(lines_of_schedule(there, before, after, now))
     tx.audit.append(*lines)
     return numbers
 

@@ -1,8 +1,12 @@
 """What do resource servers do with our tokens? Taking their reports, and saying what is known from them.
 
-A reporter tells of credentials and APIs of its own organization and of no other: what else it names is counted and
-ignored. A batch is counted once, however often it is sent: its process numbers its batches, and the number is kept with
-the sums, in one transaction. A report changes nothing that anybody is judged by, and leaves no audit line.
+A reporter tells of APIs of its own organization and of no other, and of the credentials of every organization in which
+such an API is in force: of its own, and where the API is shared, of others. What else it names is counted and ignored.
+What a credential did is told to its own organization; what strangers did, and which processes there are, to that whose
+API it is. So who is granted a shared API does not say what was done there: its owner does.
+
+A batch is counted once, however often it is sent: its process numbers its batches, and the number is kept with the
+sums, in one transaction. A report changes nothing that anybody is judged by, and leaves no audit line.
 
 What was let in moves the last use of the secret behind it, which the generation of its token tells: never back, and
 never that of a secret that the token endpoint has not seen, since a rotation on schedule takes that for a sign of life.
@@ -15,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.services.audit import Caller
+from app.services.sharing import OfAnotherOrganization
 from app.services.standing import changing
 from app.store import Store, Transaction
 from app.store.secrets import LastUse
@@ -28,6 +33,10 @@ from tokenserver.errors import Conflict, Fault, InvalidInput, NotFound
 __all__ = ["KEPT_DAYS", "Proof", "Report", "Taken", "Usage", "UsageView"]
 
 
+class ReportedByItsOwner(OfAnotherOrganization):
+    public = "Another organization shares this API with yours: its resource servers report there."
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """`calls` are by client ID, which is empty for those who have proven nothing. Moments are by our clock."""
@@ -39,7 +48,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Requests that were counted, and those of credentials that are not the organization's."""
+    """Requests that were counted, and those of credentials that can have no token for the API."""
 
     counted: int
     ignored: int
@@ -84,6 +93,8 @@ class Usage:
             api = tx.catalogue.of(caller.organization_id).get(report.audience)
             if api is None:
                 raise InvalidInput([Fault("/audience", "There is no such API: create it with POST /v1/apis.")])
+            if api.organization_id != caller.organization_id:
+                raise ReportedByItsOwner
             organization_id, told = caller.organization_id, report.instance
             known = tx.usage.instance(organization_id, api.id, told.process)
             if known is None and tx.usage.count_instances(organization_id, api.id) >= MOST_INSTANCES:
@@ -94,7 +105,7 @@ class Usage:
                 return Taken(0, 0, repeated=True)
             untold = told.untold + (0 if known is None else known.untold)
             tx.usage.save_instance(organization_id, api.id, replace(told, untold=untold))
-            return _counted(tx, Place(organization_id, api.id, told.name), report.calls)
+            return _counted(tx, api, told.name, report.calls)
 
     def of_credential(self, caller: Caller, client_id: str) -> UsageView:
         now = self._clock()
@@ -105,7 +116,7 @@ class Usage:
             catalogue = tx.catalogue.of(caller.organization_id)
             apis = {api.id: api for api in catalogue.values()}
             totals = tx.usage.totals(caller.organization_id, client_id)
-            telling = tx.usage.apis_that_report(caller.organization_id, apis)
+            telling = tx.usage.apis_that_report(catalogue.values())
         let_in = [(apis[one.api_id].audience, one) for one in totals if one.api_id in apis and one.was_let_in]
         used = {audience for audience, _ in let_in}
         granted = [grant.audience for grant in credential.restrictions.grants]
@@ -138,7 +149,7 @@ class Usage:
                 raise NotFound("There is no change with this number yet.")
             asked = last if seq is None else seq
             told_at = tx.usage.told_at(caller.organization_id, asked)
-            found = tx.usage.instances(caller.organization_id, api.id, now - COUNTED_FOR)
+            found = tx.usage.instances(api, now - COUNTED_FOR)
         return Proof(asked, told_at, now, [one for one in found if not one.has_left])
 
     def _prune(self, tx: Transaction, now: float) -> None:
@@ -150,19 +161,27 @@ class Usage:
             tx.usage.prune(now)
 
 
-def _counted(tx: Transaction, place: Place, told: Sequence[tuple[str, Call]]) -> Taken:
-    names = sorted({client_id for client_id, _ in told if client_id})
-    known = {credential.client_id: credential for credential in tx.credentials.some(place.organization_id, names)}
-    ours = {*known, ""}
+def _counted(tx: Transaction, api: Api, instance: str, told: Sequence[tuple[str, Call]]) -> Taken:
+    known = _known(tx, api, sorted({client_id for client_id, _ in told if client_id}))
+    homes = {"": api.organization_id, **{name: credential.organization_id for name, credential in known.items()}}
     groups: dict[tuple[int, str], list[Call]] = {}
     for client_id, call in told:
-        if client_id in ours:
+        if client_id in homes:
             groups.setdefault((int(call.last_at) // HOUR * HOUR, client_id), []).append(call)
     for (hour, client_id), calls in groups.items():
-        tx.usage.add(place, hour, client_id, calls)
+        tx.usage.add(Place(homes[client_id], api.id, instance), hour, client_id, calls)
     tx.secrets.move_last_uses(_last_uses(known, told))
-    counted = sum(call.count for client_id, call in told if client_id in ours)
+    counted = sum(call.count for client_id, call in told if client_id in homes)
     return Taken(counted, sum(call.count for _, call in told) - counted)
+
+
+def _known(tx: Transaction, api: Api, client_ids: Sequence[str]) -> dict[str, Credential]:
+    """Those of these credentials in whose organization the API is in force."""
+    if not api.shared:
+        return {one.client_id: one for one in tx.credentials.some(api.organization_id, client_ids)}
+    found = tx.credentials.of(client_ids)
+    having = tx.catalogue.having(api, {one.organization_id for one in found.values()})
+    return {client_id: one for client_id, one in found.items() if one.organization_id in having}
 
 
 def _last_uses(known: Mapping[str, Credential], told: Sequence[tuple[str, Call]]) -> dict[str, LastUse]:

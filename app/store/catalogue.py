@@ -1,15 +1,17 @@
-"""Which APIs, scopes and roles does an organization have?"""
+"""Which APIs, scopes and roles does an organization have? Its own, and what others share (see `in_force`)."""
 
 from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Iterable
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.store.models import ApiRow, CounterRow, RoleRow
+from app.store.in_force import in_force, where_in_force
+from app.store.models import ApiRow, CounterRow, OrganizationRow, RoleRow
 from app.store.places import in_order
 from app.store.rows import api_from, role_from, scope_rows
 from tokenserver.domain.catalogue import Api, Catalogue, Role
@@ -30,8 +32,32 @@ class CatalogueStore:
         return self._session.scalars(select(CounterRow.value).where(CounterRow.name == "catalogue")).one()
 
     def of(self, organization_id: str) -> Catalogue:
+        """What is in force there, by audience."""
+        return {**self.shared(), **self.own(organization_id)}
+
+    def own(self, organization_id: str) -> Catalogue:
+        """What it shares is among it."""
         found = self._session.scalars(select(ApiRow).where(ApiRow.organization_id == organization_id))
         return {row.audience: api_from(row) for row in found}
+
+    def shared(self) -> Catalogue:
+        """What is shared by whichever organization."""
+        return {row.audience: api_from(row) for row in self._session.scalars(select(ApiRow).where(ApiRow.shared))}
+
+    def shared_api(self, audience: str) -> Api | None:
+        row = self._session.scalars(select(ApiRow).where(ApiRow.audience == audience, ApiRow.shared)).first()
+        return None if row is None else api_from(row)
+
+    def shared_role(self, name: str) -> Role | None:
+        row = self._session.scalars(select(RoleRow).where(RoleRow.name == name, RoleRow.shared)).first()
+        return None if row is None else role_from(row)
+
+    def having(self, api: Api, organization_ids: Iterable[str]) -> frozenset[str]:
+        """Of these organizations, those in which this API is in force."""
+        query = select(OrganizationRow.id).where(
+            OrganizationRow.id.in_(list(organization_ids)), where_in_force(OrganizationRow.id, api)
+        )
+        return frozenset(self._session.scalars(query))
 
     def is_foreign(self, audience: str, organization_id: str) -> bool:
         """Whether another organization had an API with this audience before this one, or in the same second."""
@@ -42,11 +68,14 @@ class CatalogueStore:
         return any(owner != organization_id and at <= ours for owner, at in rows)
 
     def api(self, organization_id: str, api_id: str) -> Api | None:
-        row = self._api_row(organization_id, api_id)
+        """One that is in force there."""
+        row = self._session.scalars(
+            select(ApiRow).where(ApiRow.id == api_id, in_force(ApiRow, organization_id))
+        ).first()
         return None if row is None else api_from(row)
 
     def list_apis(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Api]:
-        query = select(ApiRow).where(ApiRow.organization_id == organization_id)
+        query = select(ApiRow).where(in_force(ApiRow, organization_id))
         query = in_order(query, (ApiRow.created_at, ApiRow.id), after)
         return [api_from(row) for row in self._session.scalars(query.limit(limit))]
 
@@ -90,20 +119,25 @@ class CatalogueStore:
 
     def role(self, organization_id: str, role_id: str) -> Role | None:
         row = self._session.scalars(
-            select(RoleRow).where(RoleRow.organization_id == organization_id, RoleRow.id == role_id)
+            select(RoleRow).where(RoleRow.id == role_id, in_force(RoleRow, organization_id))
         ).first()
         return None if row is None else role_from(row)
 
     def role_names(self, organization_id: str) -> frozenset[str]:
-        return frozenset(self._session.scalars(select(RoleRow.name).where(RoleRow.organization_id == organization_id)))
+        return frozenset({**self.shared_roles(), **self.own_roles(organization_id)})
 
-    def bound_roles(self, organization_id: str) -> dict[str, str]:
-        """Role to audience, for those that belong to one API."""
+    def own_roles(self, organization_id: str) -> dict[str, str | None]:
+        """Name to audience: None of a role of the whole platform."""
         query = select(RoleRow.name, RoleRow.audience).where(RoleRow.organization_id == organization_id)
-        return {name: audience for name, audience in self._session.execute(query) if audience is not None}
+        return {found.name: found.audience for found in self._session.execute(query)}
+
+    def shared_roles(self) -> dict[str, str | None]:
+        """The same of what is shared, by whichever organization."""
+        query = select(RoleRow.name, RoleRow.audience).where(RoleRow.shared)
+        return {found.name: found.audience for found in self._session.execute(query)}
 
     def list_roles(self, organization_id: str, after: tuple[int, str] | None, limit: int) -> list[Role]:
-        query = select(RoleRow).where(RoleRow.organization_id == organization_id)
+        query = select(RoleRow).where(in_force(RoleRow, organization_id))
         query = in_order(query, (RoleRow.created_at, RoleRow.id), after)
         return [role_from(row) for row in self._session.scalars(query.limit(limit))]
 
@@ -132,6 +166,7 @@ class CatalogueStore:
         )
         if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
             raise PreconditionFailed
+        self._bump_version()
 
     def delete_role(self, role: Role) -> None:
         self._session.execute(
@@ -142,6 +177,10 @@ class CatalogueStore:
     def roles_of_api(self, organization_id: str, audience: str) -> int:
         query = select(func.count()).where(RoleRow.organization_id == organization_id, RoleRow.audience == audience)
         return self._session.scalars(query).one()
+
+    def shared_roles_of_api(self, audience: str) -> int:
+        """How many roles of this API are shared, by whichever organization."""
+        return self._session.scalars(select(func.count()).where(RoleRow.audience == audience, RoleRow.shared)).one()
 
     def _api_row(self, organization_id: str, api_id: str) -> ApiRow | None:
         return self._session.scalars(

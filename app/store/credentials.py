@@ -6,13 +6,29 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
-from sqlalchemy import Boolean, Table, and_, bindparam, case, delete, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
+from app.store.in_force import where_in_force
 from app.store.models import CredentialRow, CredentialSecretRow, RotationRow
 from app.store.networks import NetworkLists
 from app.store.rows import credential_columns, credential_from, name_key_of, secret_columns, secret_from, secret_row
 from app.store.selection import ordered, place_of, selected
+from tokenserver.domain.catalogue import Api, Role
 from tokenserver.domain.credential import Credential, CredentialSecret, SecretState, name_key
 from tokenserver.domain.selection import Place, Selection
 from tokenserver.errors import PreconditionFailed
@@ -60,11 +76,18 @@ class CredentialStore:
         return self._values(list(self._session.scalars(query.order_by(CredentialRow.client_id))))
 
     def holding_role(self, organization_id: str, role: str) -> list[Credential]:
-        return [c for c in self._mentioning(organization_id, CredentialRow.roles, role) if role in c.restrictions.roles]
+        return self._holding(CredentialRow.organization_id == organization_id, role)
 
     def granted_at(self, organization_id: str, audience: str) -> list[Credential]:
-        found = self._mentioning(organization_id, CredentialRow.grants, audience)
-        return [c for c in found if any(grant.audience == audience for grant in c.restrictions.grants)]
+        return self._granted(CredentialRow.organization_id == organization_id, audience)
+
+    def holding(self, role: Role) -> list[Credential]:
+        """In every organization in which it is in force."""
+        return self._holding(where_in_force(CredentialRow.organization_id, role), role.name)
+
+    def granted(self, api: Api) -> list[Credential]:
+        """In every organization in which it is in force."""
+        return self._granted(where_in_force(CredentialRow.organization_id, api), api.audience)
 
     def owned_by(self, operator_id: str, organization_id: str | None) -> list[Credential]:
         """The personal credentials of an operator, here or everywhere; in the order of client IDs."""
@@ -172,11 +195,18 @@ class CredentialStore:
         found = self._values(cast("list[CredentialRow]", list(rows)))  # as good as one, and faster by far
         return {credential.client_id: credential for credential in found}
 
-    def _mentioning(self, organization_id: str, column: object, name: str) -> Iterator[Credential]:
+    def _holding(self, within: ColumnElement[bool], role: str) -> list[Credential]:
+        return [c for c in self._mentioning(within, CredentialRow.roles, role) if role in c.restrictions.roles]
+
+    def _granted(self, within: ColumnElement[bool], audience: str) -> list[Credential]:
+        found = self._mentioning(within, CredentialRow.grants, audience)
+        return [c for c in found if any(grant.audience == audience for grant in c.restrictions.grants)]
+
+    def _mentioning(self, within: ColumnElement[bool], column: object, name: str) -> Iterator[Credential]:
         """A first sieve over JSON text; the caller looks closer, since LIKE ignores case on SQLite."""
         rows = self._session.scalars(
             select(CredentialRow).where(
-                CredentialRow.organization_id == organization_id,
+                within,
                 CredentialRow.deleted_at.is_(None),
                 column.contains(json.dumps(name), autoescape=True),  # type: ignore[attr-defined]  # an instrumented column
             )

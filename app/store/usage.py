@@ -9,7 +9,7 @@ token can live: whatever they missed, no token of before is left that they could
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.store.models import GenerationEventRow, UsageInstanceRow, UsageRow
 from tokenserver.clock import DAY, HOUR
+from tokenserver.domain.catalogue import Api
 from tokenserver.domain.usage import Applied, Call, Instance, Needs, Total
 
 KEPT_DAYS = 90
@@ -47,11 +48,11 @@ class UsageStore:
         row = self._session.get(UsageInstanceRow, (organization_id, api_id, process))
         return None if row is None else _instance_from(row)
 
-    def instances(self, organization_id: str, api_id: str, since: float) -> list[Instance]:
-        """Those that have reported since; in the order of their names."""
+    def instances(self, api: Api, since: float) -> list[Instance]:
+        """Those that have reported since, to the organization whose API it is; in the order of their names."""
         query = select(UsageInstanceRow).where(
-            UsageInstanceRow.organization_id == organization_id,
-            UsageInstanceRow.api_id == api_id,
+            UsageInstanceRow.organization_id == api.organization_id,
+            UsageInstanceRow.api_id == api.id,
             UsageInstanceRow.reported_ms >= int(since * 1000),
         )
         ordered = query.order_by(UsageInstanceRow.instance, UsageInstanceRow.process).limit(MOST_INSTANCES)
@@ -121,10 +122,11 @@ class UsageStore:
             for row in self._session.execute(query)
         ]
 
-    def apis_that_report(self, organization_id: str, api_ids: Iterable[str]) -> frozenset[str]:
-        """Of these, those whose resource servers tell of their use."""
+    def apis_that_report(self, apis: Collection[Api]) -> frozenset[str]:
+        """The IDs of those whose resource servers tell of their use, to the organization whose API it is."""
         query = select(UsageInstanceRow.api_id).where(
-            UsageInstanceRow.organization_id == organization_id, UsageInstanceRow.api_id.in_(list(api_ids))
+            UsageInstanceRow.organization_id.in_({api.organization_id for api in apis}),
+            UsageInstanceRow.api_id.in_([api.id for api in apis]),
         )
         return frozenset(self._session.scalars(query.distinct()))
 

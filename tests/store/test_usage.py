@@ -6,10 +6,15 @@ import pytest
 
 from app.store.usage import KEPT_DAYS, MOST_ROWS, REMEMBERED, Place
 from tokenserver.clock import DAY, HOUR
+from tokenserver.domain.catalogue import Api
 from tokenserver.domain.usage import Applied, Call, Instance
 
 NOW = 1_800_000_000
 API = "api_1"
+
+
+def api(organization_id):
+    return Api(API, organization_id, "urn:1", "")
 
 
 def call(**members):
@@ -69,9 +74,9 @@ class UsageConformance:
             tx.usage.save_instance(ours, API, instance())
         with store.reading() as tx:
             assert not tx.usage.totals(theirs, "tsc_a")
-            assert not tx.usage.instances(theirs, API, 0)
+            assert not tx.usage.instances(api(theirs), 0)
             assert tx.usage.instance(theirs, API, "p1") is None
-            assert not tx.usage.apis_that_report(theirs, [API])
+            assert not tx.usage.apis_that_report([api(theirs)])
 
     def test_a_process_comes_back_as_it_was_told_last(self, store, ours):
         for told in (instance(), instance(batch=2, has_left=True)):
@@ -79,9 +84,9 @@ class UsageConformance:
                 tx.usage.save_instance(ours, API, told)
         with store.reading() as tx:
             assert tx.usage.instance(ours, API, "p1") == instance(batch=2, has_left=True)
-            assert tx.usage.instances(ours, API, NOW + 1) == []
+            assert tx.usage.instances(api(ours), NOW + 1) == []
             assert tx.usage.count_instances(ours, API) == 1
-            assert tx.usage.apis_that_report(ours, [API, "api_2"]) == {API}
+            assert tx.usage.apis_that_report([api(ours), Api("api_2", ours, "urn:2", "")]) == {API}
 
     def test_what_is_old_goes_and_nothing_else(self, store, ours):
         old, young = NOW - KEPT_DAYS * DAY - 1, NOW - KEPT_DAYS * DAY
@@ -93,7 +98,7 @@ class UsageConformance:
             tx.usage.prune(NOW)
         with store.reading() as tx:
             assert sum(total.count for total in tx.usage.totals(ours, "tsc_a")) == 1
-            assert [one.process for one in tx.usage.instances(ours, API, 0)] == ["young"]
+            assert [one.process for one in tx.usage.instances(api(ours), 0)] == ["young"]
 
 
 class TestSqlite(UsageConformance):

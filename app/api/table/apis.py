@@ -23,11 +23,13 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             summary="Create an API",
             description=(
                 "A protected resource with its scopes. 409: there is one with this audience already; or it belongs to"
-                " another organization, and you are no platform admin."
+                " another organization, and you are no platform admin; or it stands for one that is shared,"
+                " credentials would lose a scope, and `cascade` was not asked for."
             ),
             takes=inputs.ApiCreation,
             gives=outputs.Api,
             status=201,
+            query=CASCADE,
             conflicts=True,
             asked=examples.API_CREATION,
             answered=examples.API,
@@ -39,7 +41,10 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             scope=read,
             handler=do.list,
             summary="List APIs",
-            description="Oldest first. The server's own is among them, with the scopes of this very API.",
+            description=(
+                "Oldest first. The server's own is among them, with the scopes of this very API; and what other"
+                " organizations share, where yours has none with the same audience."
+            ),
             gives=outputs.ApiList,
             query=PAGE,
             answered=examples.APIS,
@@ -64,8 +69,9 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             summary="Change an API",
             description=(
                 "Only members that are present change. 409: credentials would lose a scope, and `cascade` was not"
-                " asked for; or the API is the server's own, or"
-                " another organization's, whose scopes platform admins set."
+                " asked for; or the API is the server's own, or another organization's, whose scopes platform admins"
+                " set; or roles that are shared belong to it, and it shall be shared no more. 403: it is shared, or"
+                " shall be, and you are no platform admin."
             ),
             takes=inputs.ApiChange,
             gives=outputs.Api,
@@ -84,7 +90,8 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             summary="Preview a change of an API",
             description=(
                 "Which credentials would gain or lose which scopes, by `all_read` and `all_read_write` or because a"
-                " scope goes. Nothing changes."
+                " scope goes. Nothing changes. Of an API that yours shares, a platform admin is told of credentials of"
+                " every organization, and everybody else of their own."
             ),
             takes=inputs.ApiChange,
             gives=outputs.Preview,
@@ -101,7 +108,7 @@ def rows(do: ApiOperations) -> tuple[Operation, ...]:
             summary="Delete an API",
             description=(
                 "409: credentials hold a grant at it, and `cascade` was not asked for; or roles belong to it; or it is"
-                " the server's own."
+                " the server's own, or another organization's. 403: it is shared, and you are no platform admin."
             ),
             status=204,
             condition=Condition.OPTIONAL,

@@ -21,7 +21,7 @@ def rows(do: RoleOperations) -> tuple[Operation, ...]:
             scope=write,
             handler=do.create,
             summary="Create a role",
-            description="409: there is one by this name already.",
+            description="409: there is one by this name already, or one is shared with you.",
             takes=inputs.RoleCreation,
             gives=outputs.Role,
             status=201,
@@ -36,7 +36,7 @@ def rows(do: RoleOperations) -> tuple[Operation, ...]:
             scope=read,
             handler=do.list,
             summary="List roles",
-            description="Oldest first.",
+            description="Oldest first; with what other organizations share, where yours has none by the same name.",
             gives=outputs.RoleList,
             query=PAGE,
             answered=examples.ROLES,
@@ -62,7 +62,8 @@ def rows(do: RoleOperations) -> tuple[Operation, ...]:
             description=(
                 "Its description, and whether it is shared. Its name is what tokens and resource servers know it by,"
                 " and never changes. 409: it shall be shared no more, credentials of other organizations hold it, and"
-                " `cascade` was not asked for."
+                " `cascade` was not asked for; or it is another organization's. 403: it is shared, or shall be, and"
+                " you are no platform admin."
             ),
             takes=inputs.RoleChange,
             gives=outputs.Role,
@@ -79,7 +80,10 @@ def rows(do: RoleOperations) -> tuple[Operation, ...]:
             scope=write,
             handler=do.delete,
             summary="Delete a role",
-            description="409: credentials hold it, and `cascade` was not asked for.",
+            description=(
+                "409: credentials hold it, and `cascade` was not asked for; or it is another organization's. 403: it is"
+                " shared, and you are no platform admin."
+            ),
             status=204,
             condition=Condition.OPTIONAL,
             query=CASCADE,

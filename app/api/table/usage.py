@@ -24,7 +24,9 @@ def rows(do: UsageOperations, of_previews: PreviewOperations) -> tuple[Operation
             description=(
                 "What a process of a resource server has counted since its last report, and which changes of the feed"
                 " it has applied. A batch is counted once, however often it is sent; what is not about credentials of"
-                " the organization is ignored, and its number told. 409: too many processes have reported."
+                " the organization is ignored, and its number told. Of an API that yours shares, those of every"
+                " organization count in which it is in force. 409: too many processes have reported; or the API is"
+                " another organization's, whose resource servers report there."
             ),
             takes=bodies.UsageReport,
             gives=bodies.UsageTaken,
@@ -79,8 +81,9 @@ def rows(do: UsageOperations, of_previews: PreviewOperations) -> tuple[Operation
             summary="Read which instances have applied a change",
             description=(
                 "Every process of the API's resource servers that has reported within an hour, and whether it has"
-                " applied change `seq` of the generation feed: the last one, unless another is asked for. 404: there"
-                " is no change with this number yet."
+                " applied change `seq` of the generation feed: the last one, unless another is asked for. Of an API"
+                " that another organization shares with yours, these are its. 404: there is no change with this number"
+                " yet."
             ),
             gives=bodies.ApiInstances,
             versioned=False,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, UniqueConstraint, false
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.store.models.table import Base
+from app.store.models.table import Base, where_true
 
 
 class ApiRow(Base):
     __tablename__ = "api"
-    __table_args__ = (UniqueConstraint("organization_id", "audience"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "audience"),
+        Index("uq_api_shared", "audience", unique=True, **where_true("shared")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))
@@ -38,7 +41,10 @@ class ApiScopeRow(Base):
 
 class RoleRow(Base):
     __tablename__ = "role"
-    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "name"),
+        Index("uq_role_shared", "name", unique=True, **where_true("shared")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"))

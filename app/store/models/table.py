@@ -31,3 +31,8 @@ CLUSTERED = {"sqlite_with_rowid": False}
 def where(condition: str) -> dict[str, Any]:
     """An index of some rows only."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def where_true(column: str) -> dict[str, Any]:
+    """An index of the rows where a truth holds, as SQLAlchemy asks for it: SQLite has numbers for truths."""
+    return {"sqlite_where": text(f"{column} = 1"), "postgresql_where": text(column)}

@@ -16,5 +16,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    for table in ("api", "role"):
+    for table, name in (("api", "audience"), ("role", "name")):
         op.add_column(table, sa.Column("shared", sa.Boolean(), nullable=False, server_default=sa.false()))
+        op.create_index(
+            f"uq_{table}_shared",
+            table,
+            [name],
+            unique=True,
+            sqlite_where=sa.text("shared = 1"),
+            postgresql_where=sa.text("shared"),
+        )
