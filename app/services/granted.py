@@ -1,7 +1,7 @@
 """Which scopes does a credential hold at which API, now? What is granted, and what is left of it for its owner.
 
-What organizations share is read and kept once for all of them, and equal sets of scopes are kept once: ten thousand
-organizations that use one API of four hundred scopes take little more memory than one of them.
+What organizations share is read, kept and resolved once for all of them: ten thousand organizations that use one API of
+four hundred scopes take little more memory than one of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Granted:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._scopes = lru_cache(maxsize=4096)(self._resolve)
-        self._same = lru_cache(maxsize=4096)(_itself)
+        self._names = lru_cache(maxsize=4096)(self._resolve_one)
         self._shared_at = lru_cache(maxsize=2)(self._read_shared)
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, int], tuple[_Here, int]] = {}
@@ -50,8 +50,14 @@ class Granted:
         return self._here(organization_id, version)[0]
 
     def _resolve(self, organization_id: str, grants: tuple[Grant, ...], version: int) -> Mapping[str, frozenset[str]]:
-        scopes = Restrictions(grants=grants).scopes_at(self.catalogue(organization_id, version))
-        return {audience: self._same(names) for audience, names in scopes.items()}
+        catalogue = self.catalogue(organization_id, version)
+        owners = {name: catalogue[name].organization_id for name in (g.audience for g in grants) if name in catalogue}
+        return {g.audience: self._names(owners[g.audience], g, version) for g in grants if g.audience in owners}
+
+    def _resolve_one(self, owner_id: str, grant: Grant, version: int) -> frozenset[str]:
+        """By the organization whose API it is, so that one answer does for everybody with whom it is shared."""
+        api = self.catalogue(owner_id, version).get(grant.audience)
+        return frozenset() if api is None else grant.resolved(api)  # it went after the version was read
 
     def _here(self, organization_id: str, version: int) -> _Here:
         """What is in force in this organization."""
@@ -79,7 +85,3 @@ class Granted:
             self._kept[name] = found, weight
             while len(self._kept) > 1 and self._weight > MOST_SCOPES:
                 self._weight -= self._kept.pop(next(iter(self._kept)))[1]
-
-
-def _itself(names: frozenset[str]) -> frozenset[str]:
-    return names
