@@ -158,3 +158,105 @@ def test_a_sensitive_scope_is_gained_by_nobody(stocked):
     before = stocked.only_api()
     change = {"scopes": [*before["scopes"], {"name": "salaries:read", "access": "read", "sensitive": True}]}
     assert stocked.ok("POST", f"/v1/apis/{before['id']}/preview", change) == {"count": 0, "credentials": []}
+
+
+# --- one that every organization has --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def there(stocked):
+    """Headers of a platform admin who acts in another organization."""
+    made = stocked.ok("POST", "/v1/organizations", {"name": "Customer"})
+    return {"Tokenserver-Organization": made["id"]}
+
+
+def shared(api):
+    return api.ok("PATCH", path_of(api.only_api()), {"shared": True}, if_match="*")
+
+
+def test_what_is_shared_is_in_every_catalogue_and_changed_in_one(stocked, there):
+    assert (stocked.only_api()["shared"], stocked.only_api()["own"]) == (False, True)
+    assert stocked.problem(404, "GET", path_of(stocked.only_api()), headers=there)
+    made = shared(stocked)
+    assert (made["shared"], made["own"], made["version"]) == (True, True, 2)
+    assert stocked.ok("GET", path_of(made), headers=there) == {**made, "own": False}
+    assert made["id"] in [api["id"] for api in stocked.ok("GET", "/v1/apis", headers=there)["items"]]
+    for method, path, body in (
+        ("PATCH", path_of(made), {"name": "Mine"}),
+        ("PATCH", path_of(made), {"shared": False}),
+        ("DELETE", f"{path_of(made)}?cascade=true", ...),
+    ):
+        problem = stocked.problem(409, method, path, body, if_match="*", headers=there)
+        assert problem["code"] == "of_another_organization"
+    assert stocked.only_api() == made
+
+
+def test_pages_go_on_from_what_is_shared_to_ones_own(stocked, there):
+    shared(stocked)
+    stocked.server.clock.advance(5)
+    for number in range(3):
+        stocked.ok("POST", "/v1/apis", {"audience": f"urn:{number}", "name": "Own"}, headers=there)
+    whole = [api["id"] for api in stocked.ok("GET", "/v1/apis", headers=there)["items"]]
+    found, cursor = [], ""
+    while cursor is not None:
+        page = stocked.ok("GET", f"/v1/apis?limit=1{cursor and f'&cursor={cursor}'}", headers=there)
+        found += [api["id"] for api in page["items"]]
+        cursor = page["next"]
+    assert found == whole
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None, []])
+def test_shared_is_true_or_false(stocked, value):
+    assert stocked.pointers("PATCH", path_of(stocked.only_api()), {"shared": value}, if_match="*") == ["/shared"]
+    body = {"audience": "urn:x", "name": "X", "shared": value}
+    assert stocked.pointers("POST", "/v1/apis", body) == ["/shared"]
+    assert stocked.pointers("POST", "/v1/roles", {"name": "x", "shared": value}) == ["/shared"]
+
+
+def test_who_is_no_platform_admin_shares_nothing_and_changes_nothing_that_is_shared(stocked):
+    token = stocked.limited_token("apis:write", "roles:write")
+    path = path_of(stocked.only_api())
+    for before in (lambda: None, lambda: shared(stocked)):
+        before()
+        for body in ({"shared": not stocked.only_api()["shared"]}, {"name": "Mine", "shared": True}):
+            problem = stocked.problem(403, "PATCH", path, body, if_match="*", token=token)
+            assert problem["code"] == "insufficient_scope"
+    assert stocked.problem(403, "PATCH", path, {"scopes": []}, if_match="*", token=token)
+    assert stocked.problem(403, "DELETE", f"{path}?cascade=true", token=token)
+    assert stocked.problem(403, "POST", "/v1/apis", {"audience": "urn:x", "name": "X", "shared": True}, token=token)
+
+
+def test_what_sharing_no_more_takes_away_is_told_and_taken_in_every_organization(stocked, there):
+    shared(stocked)
+    grants = [{"audience": REPORTS, "access": "all_read"}]
+    kept = stocked.credential(grants=grants)
+    lost = stocked.ok("POST", "/v1/credentials", {"name": "theirs", "grants": grants}, headers=there)
+    told = stocked.ok("POST", f"{path_of(stocked.only_api())}/preview", {"shared": False})
+    (effect,) = told["credentials"]
+    assert (effect["client_id"], effect["loses"]) == (lost["client_id"], ["reports:read"])
+    assert effect["organization"] == there["Tokenserver-Organization"]
+    problem = stocked.problem(409, "PATCH", path_of(stocked.only_api()), {"shared": False}, if_match="*")
+    assert (problem["code"], problem["client_ids"]) == ("still_held", [lost["client_id"]])
+    stocked.ok("PATCH", f"{path_of(stocked.only_api())}?cascade=true", {"shared": False}, if_match="*")
+    read = stocked.ok("GET", f"/v1/credentials/{lost['client_id']}", headers=there)
+    assert (read["grants"], read["generation"]) == ([], 2)
+    assert stocked.read(kept["client_id"])["generation"] == 1
+    lines = stocked.ok("GET", f"/v1/audit-events?credential={lost['client_id']}", headers=there)["items"]
+    assert [line["action"] for line in lines] == ["credential:updated", "credential:created"]
+    assert lines[0]["actor"] == f"credential:{stocked.server.installed.client_id}"
+
+
+def test_an_own_one_takes_the_place_of_a_shared_one_with_cascade(stocked, there):
+    shared(stocked)
+    grants = [{"audience": REPORTS, "access": "all_read"}]
+    made = stocked.ok("POST", "/v1/credentials", {"name": "theirs", "grants": grants}, headers=there)
+    body = {"audience": REPORTS, "name": "Own"}
+    assert stocked.problem(409, "POST", "/v1/apis", body, headers=there)["client_ids"] == [made["client_id"]]
+    stocked.ok("POST", "/v1/apis?cascade=true", body, headers=there)
+    assert stocked.ok("GET", f"/v1/credentials/{made['client_id']}", headers=there)["generation"] == 2
+
+
+def test_the_servers_own_api_is_not_shared(api):
+    own = api.ok("GET", "/v1/apis")["items"][0]
+    assert api.problem(409, "PATCH", path_of(own), {"shared": True}, if_match="*")["code"] == "belongs_to_the_server"

@@ -67,3 +67,25 @@ def test_a_role_that_nobody_holds_is_deleted(stocked):
     for role in stocked.ok("GET", "/v1/roles")["items"]:
         assert stocked.call("DELETE", path_of(role)).status_code == 204
     assert stocked.ok("GET", "/v1/roles") == {"items": [], "next": None}
+
+
+def test_a_shared_role_is_in_every_catalogue_and_changed_in_one(stocked):
+    there = {"Tokenserver-Organization": stocked.ok("POST", "/v1/organizations", {"name": "Customer"})["id"]}
+    made = stocked.ok("POST", "/v1/roles", {"name": "partner", "shared": True})
+    assert (made["shared"], made["own"]) == (True, True)
+    assert stocked.ok("GET", "/v1/roles", headers=there)["items"] == [{**made, "own": False}]
+    held = stocked.ok("POST", "/v1/credentials", {"name": "theirs", "roles": ["partner"]}, headers=there)
+    problem = stocked.problem(409, "PATCH", path_of(made), {"shared": False}, if_match="*", headers=there)
+    assert problem["code"] == "of_another_organization"
+    assert stocked.problem(409, "POST", "/v1/roles", {"name": "partner"}, headers=there)["code"] == "already_exists"
+    problem = stocked.problem(409, "PATCH", path_of(made), {"shared": False}, if_match="*")
+    assert problem["client_ids"] == [held["client_id"]]
+    changed = stocked.ok("PATCH", f"{path_of(made)}?cascade=true", {"shared": False}, if_match="*")
+    assert changed == {**made, "shared": False, "version": 2}
+    assert stocked.ok("GET", f"/v1/credentials/{held['client_id']}", headers=there)["roles"] == []
+
+
+def test_a_role_of_one_api_is_shared_only_where_that_is(stocked):
+    assert stocked.pointers("POST", "/v1/roles", {"name": "r", "audience": REPORTS, "shared": True}) == ["/shared"]
+    stocked.ok("PATCH", f"/v1/apis/{stocked.only_api()['id']}", {"shared": True}, if_match="*")
+    stocked.ok("POST", "/v1/roles", {"name": "r", "audience": REPORTS, "shared": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.services.own_tokens import OwnTokens
 from app.services.proving import Proof, Proving
 from app.services.revoking import Revoking, TooManyRevoked
 from app.store import Store
+from tests.support.neighbours import Neighbours, client_id
 from tests.support.workshop import allowed, many_ranges
 from tokenserver.clock import HOUR
 from tokenserver.domain.audit import Event
@@ -157,6 +159,67 @@ def test_a_secret_that_ended_proves_nothing(asked):
     asked.own.credentials.regenerate(asked.workshop.caller, asked.asker.view.credential.client_id)
     with pytest.raises(InvalidClient):
         asked.active(asked.token())
+
+
+# --- an API that is shared --------------------------------------------------------------------------------------------
+
+
+ASKS = Grant(FILES, Access.CUSTOM, frozenset({"tokens:introspect"}))
+USES = Grant(FILES, Access.CUSTOM, frozenset({"files:read"}))
+
+
+@pytest.fixture
+def three(asked):
+    return Neighbours(asked.workshop)
+
+
+def token_of(asked, made):
+    return asked.workshop.issue(made).access_token
+
+
+def test_whose_api_it_is_is_told_about_tokens_of_everybody_with_whom_it_is_shared(asked, three):
+    three.share(FILES)
+    app = three.credential(three.owner, USES)
+    token = token_of(asked, app)
+    told = asked.introspecting.introspect(asked.proof(asked.asker), token)
+    assert (told["active"], told["client_id"]) == (True, client_id(app))
+    assert told["org"] == three.owner.organization_id
+    assert asked.passes(token)
+    three.own.organizations.suspend(three.vendor, three.owner.organization_id)
+    assert not asked.active(token)
+
+
+def test_nobody_else_is_told_about_tokens_of_another_organization(asked, three):
+    three.share(FILES)
+    tokens = {who: token_of(asked, three.credential(who, USES)) for who in (three.vendor, three.owner, three.stranger)}
+    askers = {who: three.credential(who, ASKS) for who in (three.owner, three.stranger)}
+    for who, asker in askers.items():
+        assert [asked.active(token, asker) for token in tokens.values()] == [one == who for one in tokens]
+    without = three.credential(three.vendor, USES)
+    assert not any(asked.active(token, without) for token in tokens.values())
+    elsewhere = three.credential(three.vendor, Grant("https://reports.example.com", Access.ALL_READ))
+    assert not any(asked.active(token, elsewhere) for token in tokens.values())
+
+
+def test_tokens_for_an_api_of_its_own_by_the_same_name_are_nobody_elses_business(asked, three):
+    three.catalogue.create_api(three.ours, ApiDraft(FILES, "Copy", SCOPES))
+    three.share(FILES)
+    token = token_of(asked, three.credential(three.owner, USES))
+    assert not asked.active(token), "its own is in force there"
+    assert asked.active(token, three.credential(three.owner, ASKS))
+    three.catalogue.delete_api(three.owner, three.api(FILES, three.owner).id, None)
+    assert asked.active(token), "it fell back to the shared one"
+
+
+def test_about_what_is_shared_no_more_nothing_is_told(asked, three):
+    three.share(FILES)
+    token = token_of(asked, three.credential(three.owner, USES))
+    assert asked.active(token)
+    three.catalogue.update_api(
+        three.vendor, three.api(FILES).id, None, lambda api: replace(api, shared=False), cascade=True
+    )
+    assert not asked.active(token)
+    assert not asked.passes(token)
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------
