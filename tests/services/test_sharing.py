@@ -248,3 +248,18 @@ def test_unsharing_is_previewed_for_those_who_would_lose_by_it(three):
     (gain,) = three.catalogue.preview_api(three.vendor, three.api().id, unshared)
     assert (gain.credential.client_id, gain.loses, gain.gains) == (client_id(lost), {"reports:read"}, frozenset())
     assert client_id(kept) != client_id(lost)
+
+
+def test_a_token_for_a_shared_api_is_explained_to_its_own_organization_and_to_no_other(three):
+    three.share()
+    made = three.credential(three.owner, READS)
+    token = three.workshop.issue(made).access_token
+    own = three.own.explaining.explain(three.owner, token, scopes=["reports:read"], audience=REPORTS)
+    assert own.claims is not None
+    assert own.good
+    for caller in (three.vendor, three.stranger):
+        assert three.own.explaining.explain(caller, token, audience=REPORTS).claims is None
+    three.catalogue.update_api(three.vendor, three.api().id, None, unshared, cascade=True)
+    told = three.own.explaining.explain(three.owner, token, audience=REPORTS)
+    assert not told.good
+    assert "the credential was narrowed" in repr(told)
