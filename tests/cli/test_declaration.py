@@ -15,8 +15,9 @@ apis:
   - audience: https://api.example.com
     name: Example
     scopes: [reports:read=read, {name: keys:write, access: write, sensitive: true, description: Keys}]
+    shared: true
 roles:
-  - {name: cloud_admin, description: "  Manages.  ", audience: null}
+  - {name: cloud_admin, description: "  Manages.  ", audience: null, shared: false}
 credentials:
   - name: nightly export
     roles: [cloud_admin]
@@ -42,7 +43,8 @@ def test_a_good_file_becomes_values():
         {"name": "reports:read", "access": "read", "sensitive": False},
         {"name": "keys:write", "access": "write", "sensitive": True, "description": "Keys"},
     ]
-    assert role.body == {"name": "cloud_admin", "description": "Manages.", "audience": None}
+    assert api.body["shared"] is True
+    assert role.body == {"name": "cloud_admin", "description": "Manages.", "audience": None, "shared": False}
     assert first.body == {
         "name": "nightly export",
         "roles": ["cloud_admin"],
@@ -59,7 +61,7 @@ def test_a_good_file_becomes_values():
     assert second.key == "\u00e9"  # one spelling, as the server keeps it
     assert (second.body["allowed_ips"], second.body["expires_at"]) == (["192.0.2.1"], None)
     assert third.body == {"name": "anywhere", "allowed_ips": None, "expires_at": "2027-11-21T07:30:00Z"}
-    assert first.place_of("f.yaml")("/roles/0") == "f.yaml:10: credential nightly export, roles"
+    assert first.place_of("f.yaml")("/roles/0") == "f.yaml:11: credential nightly export, roles"
 
 
 def credential(text):
@@ -100,6 +102,7 @@ FAULTS = {
     "null for an expiry": (credential("expires_at: null"), "or never"),
     "a schedule in hours": (credential("rotation_schedule: 5h"), "f.yaml:4: rotation_schedule write whole days"),
     "a schedule of half a day": (credential("rotation_schedule: {interval_days: 0.5}"), "must be a whole number"),
+    "yes for shared": ("version: 1\nroles: [{name: a, shared: yes}]", "f.yaml:2: shared must be true or false"),
     "on for disabled": (credential("disabled: on"), "f.yaml:4: disabled must be true or false"),
     "a merge": ("version: 1\nroles:\n  - {name: a, <<: {description: x}}\n", "f.yaml:3: a member is not known"),
     "an alias": ("version: 1\nroles: [&a {name: a}, *a]\n", "f.yaml:2: aliases are not read here"),

@@ -159,3 +159,63 @@ NEVER = {
 def test_what_can_never_be_is_told_before_anything_is_done(text, told):
     with pytest.raises(Failure, match=told):
         planned(text)
+
+
+# --- what is shared by organizations ---
+
+SHARED_API, SHARED_ROLE = {**API, "shared": True, "own": True}, {**ROLE, "shared": True, "own": True}
+SHARE = """
+apis: [{audience: 'urn:x', shared: true, scopes: [r=read, n=read]}]
+roles: [{name: reader, shared: true}]"""
+UNSHARE = """
+apis: [{audience: 'urn:x', shared: false, scopes: [r=read, n=read]}]
+roles: [{name: reader, shared: false}]
+credentials: [{name: second}]"""
+
+
+def bodies(steps):
+    return [(step.kind, set(step.body or {}), (step.body or {}).get("shared"), step.ends) for step in steps]
+
+
+def test_an_api_is_shared_before_its_roles_and_shared_no_more_after_all_else():
+    assert bodies(planned(SHARE, Present([ADMIN_API, API], [ROLE], []))) == [
+        ("api", {"scopes", "shared"}, True, False),
+        ("role", {"shared"}, True, False),
+        ("api", {"scopes"}, None, True),
+    ]
+    assert bodies(planned(UNSHARE, Present([ADMIN_API, SHARED_API], [SHARED_ROLE], []))) == [
+        ("api", {"scopes"}, None, False),
+        ("role", {"shared"}, False, True),
+        ("credential", {"name"}, None, False),
+        ("api", {"scopes", "shared"}, False, True),
+    ]
+
+
+def test_what_is_shared_stays_so_where_the_file_does_not_say_it():
+    there = Present([ADMIN_API, SHARED_API], [SHARED_ROLE], [])
+    steps = planned("apis: [{audience: 'urn:x', scopes: [r=read, w=write]}]\nroles: [{name: reader}]", there)
+    assert [step.deed for step in steps] == [Deed.UNCHANGED] * 2
+
+
+THEIRS = Present([ADMIN_API, {**SHARED_API, "own": False}], [{**SHARED_ROLE, "own": False}], [])
+OF_ANOTHER = {
+    "other scopes": "apis: [{audience: 'urn:x', scopes: [r=read]}]",
+    "another name": "apis: [{audience: 'urn:x', name: Ours}]",
+    "an API of one's own": "apis: [{audience: 'urn:x', shared: false}]",
+    "another description": "roles: [{name: reader, description: ours}]",
+    "a role of one's own": "roles: [{name: reader, shared: false}]",
+}
+
+
+@pytest.mark.parametrize("text", OF_ANOTHER.values(), ids=OF_ANOTHER.keys())
+def test_what_another_organization_shares_is_never_changed(text):
+    with pytest.raises(Failure, match=r"line 2: another organization shares this (api|role)"):
+        planned(text, THEIRS)
+
+
+def test_what_another_organization_shares_may_be_mentioned_as_it_is_asked_for_and_is_never_pruned():
+    text = """
+apis: [{audience: 'urn:x', shared: true, scopes: [w=write, r=read]}]
+credentials: [{name: export, roles: [reader], grants: ['urn:x=r']}]"""
+    steps = planned(text, THEIRS, prune=True)
+    assert [(step.deed, step.kind) for step in steps] == [(Deed.UNCHANGED, "api"), (Deed.CREATE, "credential")]

@@ -167,6 +167,8 @@ def _option(kind: str, name: str, value: Any) -> list[str]:
     option = _NAMED.get((kind, name)) or _NAMED.get(("", name)) or "--" + name.replace("_", "-")
     if value is None or value == []:
         return [f"--may-hold-all-{name}" if kind == "operator" else _EMPTY[name]]
+    if name == "shared":
+        return ["--shared" if value else "--no-shared"]
     write = _WRITTEN.get(name, str)
     if isinstance(value, list):
         return [word for item in value for word in (option, write(item))]

@@ -112,7 +112,7 @@ def _change(admin: AdminApi, step: Step, query: dict[str, str]) -> None:
     if step.kind == API.name:
         etag = admin.get(_path(step)).etag if step.ends else etag  # an earlier step may have changed it
     if body:
-        wanted = query if step.kind == API.name else {}
+        wanted = {} if step.kind == CREDENTIAL.name else query
         etag = admin.call("PATCH", _path(step), body, query=wanted, if_match=etag).etag
     if disabled is not None:
         admin.call("POST", _path(step) + ("/disable" if disabled else "/enable"), if_match=etag)

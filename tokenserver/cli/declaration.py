@@ -5,6 +5,7 @@
       - audience: https://api.example.com
         name: Example
         scopes: [reports:read=read, "keys:write=write,sensitive"]      # or {name: …, access: …, sensitive: …}
+        shared: true                                                    # with every organization; likewise of roles
     roles:
       - {name: cloud_admin, description: Manages the cloud account.}
     credentials:
@@ -161,8 +162,26 @@ class _Reading:
 
 
 _KINDS: dict[str, tuple[str, str, Mapping[str, nodes.Read]]] = {
-    "apis": ("api", "audience", {"audience": nodes.text, "name": nodes.text, "scopes": nodes.list_of(nodes.SCOPE)}),
-    "roles": ("role", "name", {"name": nodes.text, "description": nodes.text, "audience": nodes.or_null(nodes.text)}),
+    "apis": (
+        "api",
+        "audience",
+        {
+            "audience": nodes.text,
+            "name": nodes.text,
+            "scopes": nodes.list_of(nodes.SCOPE),
+            "shared": nodes.boolean,
+        },
+    ),
+    "roles": (
+        "role",
+        "name",
+        {
+            "name": nodes.text,
+            "description": nodes.text,
+            "audience": nodes.or_null(nodes.text),
+            "shared": nodes.boolean,
+        },
+    ),
     "credentials": (
         "credential",
         "name",

@@ -33,8 +33,9 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 class Field:
     """A member of a body as an option.
 
-    `empty`: flags that stand for a value, what each sends, and its help. `steps`: the word of `--add-…` and of
-    `--remove-…`, where one can be put into the list that is there or taken out of it; `key` tells its items apart.
+    `empty`: flags that stand for a value, what each sends, and its help. `is_switch`: the option takes no value, and
+    has an opposite, `--no-…`. `steps`: the word of `--add-…` and of `--remove-…`, where one can be put into the list
+    that is there or taken out of it; `key` tells its items apart.
     """
 
     member: str
@@ -44,6 +45,7 @@ class Field:
     read: Callable[[str], Any] = str
     many: bool = False
     empty: tuple[tuple[str, Any, str], ...] = ()
+    is_switch: bool = False
     steps: str = ""
     key: str = ""
     required: bool = False
@@ -56,6 +58,9 @@ class Field:
     def options(self, *, creating: bool) -> list[click.Parameter]:
         """For click: the option, and the flags that stand for a value."""
         said = f"{self.help}{' May be repeated.' if self.many else ''}{' Required.' if self._needed(creating) else ''}"
+        if self.is_switch:
+            both = f"{self.option}/--no-{self.option.removeprefix('--')}"
+            return [click.Option([both, self.member], default=None, help=said)]
         kind = Reading(self.metavar, self.read)
         made: list[click.Parameter] = [
             click.Option([self.option, self.member], type=kind, metavar=self.metavar, multiple=self.many, help=said)

@@ -4,9 +4,10 @@ APIs are known by their audience, roles and credentials by their name; of creden
 ended for good. A plan is made of steps in an order in which nothing is asked for before it is there, and nothing is
 taken away while a credential of the file still holds it:
 
-1. APIs that are new or change (scopes that go stay for now), 2. roles, 3. credentials, 4. scopes that go, and, with
-`prune`, 5. what is there and not in the file: credentials, roles, APIs. Never pruned are the admin API and the
-credential that does it.
+1. APIs that are new or change (scopes that go stay for now), 2. roles, 3. credentials, 4. scopes that go and APIs that
+are shared no more, and, with `prune`, 5. what is there and not in the file: credentials, roles, APIs. Never pruned are
+the admin API and the credential that does it. What another organization shares is neither changed nor pruned: a file
+may mention it as it is.
 
 A second run of the same file finds nothing to do.
 """
@@ -105,7 +106,7 @@ def _is_live(credential: Document) -> bool:
 
 
 def _api(wanted: Declared, there: Document | None) -> list[Step]:
-    """Up to two steps: one that adds, and one, after the credentials, that takes scopes away."""
+    """Up to two steps: one that adds, and one, after the credentials, that takes away scopes or the sharing."""
     if there is None:
         if "name" not in wanted.body:
             raise usage(f"line {wanted.line}: an API that is not there yet needs a name.")
@@ -113,16 +114,34 @@ def _api(wanted: Declared, there: Document | None) -> list[Step]:
     scopes = [_full(scope) for scope in wanted.body["scopes"]] if "scopes" in wanted.body else there["scopes"]
     named = {scope["name"] for scope in scopes}
     going = [scope for scope in there["scopes"] if scope["name"] not in named]
-    changes = {"name": wanted.body.get("name", there["name"]), "scopes": [*scopes, *going]}
-    differences = _differences({"name": there["name"], "scopes": _sorted(there["scopes"])}, _with_sorted(changes))
+    was = {"name": there["name"], "scopes": there["scopes"], "shared": _is_shared(there)}
+    last = {name: wanted.body.get(name, was[name]) for name in was} | {"scopes": scopes}
+    between = {**last, "scopes": [*scopes, *going], "shared": was["shared"] or last["shared"]}
+    adds = _differences(_with_sorted(was), _with_sorted(between))
+    takes = _differences(_with_sorted(between), _with_sorted(last))
+    if not _is_own(there) and (adds or takes):
+        raise _of_another(wanted)
     steps = []
-    if differences:
-        body = {member: changes[member] for member, _, _ in differences}
-        steps.append(Step(Deed.CHANGE, "api", wanted.key, wanted, there, body, differences))
-    if going:
-        lost = (("scopes", _sorted(changes["scopes"]), _sorted(scopes)),)
-        steps.append(Step(Deed.CHANGE, "api", wanted.key, wanted, there, {"scopes": scopes}, lost, ends=True))
+    for differences, outcome, ends in ((adds, between, False), (takes, last, True)):
+        if differences:
+            body = {member: outcome[member] for member, _, _ in differences}
+            steps.append(Step(Deed.CHANGE, "api", wanted.key, wanted, there, body, differences, ends=ends))
     return steps or [Step(Deed.UNCHANGED, "api", wanted.key, wanted, there)]
+
+
+def _is_own(there: Document) -> bool:
+    return bool(there.get("own", True))  # a server that shares nothing does not say it
+
+
+def _is_shared(there: Document) -> bool:
+    return bool(there.get("shared", False))
+
+
+def _of_another(wanted: Declared) -> Failure:
+    return usage(
+        f"line {wanted.line}: another organization shares this {wanted.kind}, and it is changed only there: write it"
+        " as it is, or leave it out."
+    )
 
 
 def _full(scope: Document) -> dict[str, Any]:
@@ -143,8 +162,12 @@ def _role(wanted: Declared, there: Document | None) -> Step:
     if wanted.body.get("audience", there["audience"]) != there["audience"]:
         line = wanted.lines["audience"]
         raise usage(f"line {line}: the API of a role never changes: give the role another name.")
-    body = {name: wanted.body[name] for name in ("description",) if name in wanted.body}
-    return _changing("role", wanted, there, body)
+    shown = {**there, "shared": _is_shared(there)}
+    body = {name: wanted.body[name] for name in ("description", "shared") if name in wanted.body}
+    step = _changing("role", wanted, shown, body)
+    if step.deed is not Deed.UNCHANGED and not _is_own(there):
+        raise _of_another(wanted)
+    return replace(step, present=there, ends=shown["shared"] and not body.get("shared", True))
 
 
 def _credential(wanted: Declared, there: Document | None, catalogue: Catalogue) -> Step:
@@ -207,9 +230,9 @@ def _pruned(declaration: Declaration, present: Present, live: Mapping[str, Seque
             yield Step(Deed.DELETE, "credential", credential["name"], present=credential, ends=True)
     kept = {one.key for one in declaration.roles}
     for role in present.roles:
-        if role["name"] not in kept:
+        if role["name"] not in kept and _is_own(role):
             yield Step(Deed.DELETE, "role", role["name"], present=role, ends=True)
     kept = {one.key for one in declaration.apis}
     for api in present.apis:
-        if api["audience"] not in kept | {ADMIN_AUDIENCE}:
+        if api["audience"] not in kept | {ADMIN_AUDIENCE} and _is_own(api):
             yield Step(Deed.DELETE, "api", api["audience"], present=api, ends=True)

@@ -171,24 +171,26 @@ SCOPES = Field(
     many=True,
     empty=(("--no-scopes", [], "No scope."),),
 )
+SHARED = Field("shared", "Every organization has it in its catalogue, too; for platform admins to say.", is_switch=True)
 
 API = Resource(
     name="api",
     path="/v1/apis",
     one="an API",
     help="APIs: what tokens are for, with their scopes.",
-    columns=(Column("id"), Column("audience"), Column("name"), Column("scopes")),
+    columns=(Column("id"), Column("audience"), Column("name"), Column("shared"), Column("own"), Column("scopes")),
     fields=(
         Field("audience", "What its tokens carry as aud. It never changes.", required=True, when=ON_CREATION),
         NAME,
         SCOPES,
+        SHARED,
     ),
     actions=(
         Action(
             "preview",
             "/preview",
             "Show which credentials a change of its scopes would give something or take it from; nothing changes.",
-            fields=(SCOPES,),
+            fields=(SCOPES, SHARED),
         ),
     ),
     known_by="audience",
@@ -200,11 +202,19 @@ ROLE = Resource(
     path="/v1/roles",
     one="a role",
     help="Roles: what a token says its bearer is.",
-    columns=(Column("id"), Column("name"), Column("audience", "of API"), Column("description")),
+    columns=(
+        Column("id"),
+        Column("name"),
+        Column("audience", "of API"),
+        Column("shared"),
+        Column("own"),
+        Column("description"),
+    ),
     fields=(
         Field("name", "What tokens carry in roles. It never changes.", required=True, when=ON_CREATION),
         DESCRIPTION,
         Field("audience", "The API it belongs to. Not said: the whole platform.", when=ON_CREATION),
+        SHARED,
     ),
     known_by="name",
     cascades=True,

@@ -184,3 +184,40 @@ def test_pruning_ends_what_the_file_does_not_mention(at_the_stub, stub):
     at_the_stub.ok(*typed, "--yes", stdin="version: 1\n")
     assert [(m, p) for m, p, _, _ in stub.asked if m == "DELETE"] == [("DELETE", "/v1/roles/role_1")]
     assert stub.asked[-1][2]["If-Match"] == '"4"'
+
+
+SHARING = """\
+version: 1
+apis: [{audience: "urn:shared-as-code", name: Shared, shared: true, scopes: [orders:read=read]}]
+roles: [{name: shared_as_code, audience: "urn:shared-as-code", shared: true}]
+"""
+ELSEWHERE = """\
+version: 1
+apis: [{audience: "urn:shared-as-code", scopes: [orders:read=read]}]
+credentials: [{name: as code, roles: [shared_as_code], grants: ["urn:shared-as-code=all_read"]}]
+"""
+
+
+def test_what_a_file_shares_another_organizations_file_asks_for_and_does_not_change(terminal):
+    def applied(text, *typed):
+        return terminal.json("apply", "-f", "-", *typed, stdin=text)
+
+    assert [step["done"] for step in applied(SHARING)["steps"]] == [True, True]
+    assert applied(SHARING)["changes"] == 0
+    there = ("--organization", terminal.json("organization", "create", "--name", "as code")["id"])
+    first = applied(ELSEWHERE, "--secrets-dir", "there", *there)
+    assert deeds(first) == [("unchanged", "api"), ("create", "credential")]
+    pruned = applied(ELSEWHERE, "--prune", "--plan", *there)
+    assert {(step["deed"], step["kind"]) for step in pruned["steps"]} == {
+        ("unchanged", "api"),
+        ("unchanged", "credential"),
+    }
+    more = ELSEWHERE.replace("[orders:read=read]", "[orders:read=read, orders:write=write]")
+    told = terminal.refused(2, "apply", "-f", "-", "--yes", "--cascade", *there, stdin=more)
+    assert "line 2: another organization shares this api" in told
+
+    no_more = SHARING.replace("shared: true", "shared: false")
+    assert "as code" not in terminal.refused(5, "apply", "-f", "-", "--yes", "-q", stdin=no_more)
+    assert applied(no_more, "--yes", "--cascade")["changes"] == 2
+    (left,) = terminal.json("credential", "list", *there)["items"]
+    assert (left["roles"], left["grants"]) == ([], [])

@@ -1,4 +1,6 @@
-"""Does `api instances` show who has applied a change, of the API and of the change that are meant?"""
+"""Does `api instances` show who has applied a change, of the API and of the change that are meant? Are APIs and roles
+shared and taken back by command, and left alone where another organization shares them?
+"""
 
 from __future__ import annotations
 
@@ -63,3 +65,41 @@ REFUSED = {
 @pytest.mark.parametrize(("code", "typed", "told"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_cannot_be_shown_is_said(terminal, code, typed, told):
     assert told in terminal.refused(code, "api", "instances", *typed)
+
+
+SHARED = "https://shared.example.com"
+
+
+def test_what_is_shared_by_command_is_used_elsewhere_changed_only_at_home_and_taken_back(terminal):
+    scopes = ("--scope", "orders:read=read", "--scope", "orders:write=write")
+    made = terminal.json("api", "create", "--audience", SHARED, "--name", "Shared", *scopes, "--shared")
+    assert (made["shared"], made["own"]) == (True, True)
+    assert terminal.json("role", "create", "--name", "shared_one")["shared"] is False
+    assert terminal.json("role", "update", "shared_one", "--shared")["shared"] is True
+
+    acme = terminal.json("organization", "create", "--name", "Acme that is shared with")["id"]
+    there = ("--organization", acme)
+    heading, *lines = terminal.ok("api", "list", "--all", *there).splitlines()
+    assert heading.split()[:5] == ["ID", "AUDIENCE", "NAME", "SHARED", "OWN"]
+    assert [line.split()[2:5] for line in lines if SHARED in line] == [["Shared", "yes", "no"]]
+    assert "Another organization shares this" in terminal.refused(5, "api", "update", SHARED, "--name", "x", *there)
+    assert "Another organization shares this" in terminal.refused(5, "role", "delete", "shared_one", "-y", *there)
+    theirs = terminal.json(
+        *("credential", "create", "--name", "theirs", "--role", "shared_one", *there),
+        *("--grant", f"{SHARED}=orders:read,orders:write"),
+    )
+
+    assert theirs["client_id"] in terminal.ok("api", "preview", SHARED, "--scope", "orders:read=read")
+    less = ("api", "update", SHARED, "--scope", "orders:read=read")
+    assert theirs["client_id"] in terminal.refused(5, *less)
+    assert "--yes" in terminal.refused(2, *less, "--cascade")
+    terminal.ok(*less, "--cascade", "--yes")
+    shown = terminal.json("credential", "show", theirs["client_id"], *there)
+    assert (shown["grants"][0]["scopes"], shown["generation"]) == (["orders:read"], 2)
+
+    for kind, name in (("api", SHARED), ("role", "shared_one")):
+        assert theirs["client_id"] in terminal.refused(5, kind, "update", name, "--no-shared")
+        assert terminal.json(kind, "update", name, "--no-shared", "--cascade", "--yes")["shared"] is False
+    shown = terminal.json("credential", "show", theirs["client_id"], *there)
+    assert (shown["roles"], shown["grants"]) == ([], [])
+    assert SHARED not in terminal.ok("api", "list", "--all", *there)
