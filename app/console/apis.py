@@ -12,6 +12,7 @@ from app.console.editing import MOST_NAMED, listed, meanwhile, refuse_other_name
 from app.console.forms import Form
 from app.console.page import Page, Pages, Reply, Sent, Shown, Visit, form_pages
 from app.console.scope_rows import Row, ScopeRows
+from app.console.sharing import Sharing, refuse_others
 from app.inputs.bodies import ApiChange, ApiCreation
 from app.inputs.catalogue import changed, scopes_of
 from app.inputs.checking import check
@@ -19,6 +20,7 @@ from app.services.admission import Wanted
 from app.services.catalogue import ApiDraft, BelongsToTheServer, CatalogueService, Gain, StillHeld
 from tokenserver.domain.catalogue import Api
 from tokenserver.domain.names import ADMIN_AUDIENCE
+from tokenserver.domain.operators import WRITE_ALL
 from tokenserver.errors import Conflict, InvalidInput, PreconditionFailed, TokenServerError
 
 _READ, _WRITE = Wanted("apis:read"), Wanted("apis:write")
@@ -27,8 +29,9 @@ _HELD = words.SCOPES_HELD
 
 
 class ApiPages:
-    def __init__(self, catalogue: CatalogueService) -> None:
+    def __init__(self, catalogue: CatalogueService, sharing: Sharing) -> None:
         self._catalogue = catalogue
+        self._sharing = sharing
 
     def pages(self) -> Pages:
         return (
@@ -61,7 +64,8 @@ class ApiPages:
 
     def one(self, visit: Visit) -> Reply:
         api = self._catalogue.get_api(visit.caller, visit.id)
-        return Shown("apis/one.html", {"api": api, "is_own": api.audience == ADMIN_AUDIENCE})
+        values = {"api": api, "is_own": api.audience == ADMIN_AUDIENCE, **self._sharing.shown(visit, api)}
+        return Shown("apis/one.html", values)
 
     # --- a new one ---
 
@@ -77,26 +81,28 @@ class ApiPages:
         if form.text("do", "save") != "save":
             return Shown("apis/new.html", {"typed": _typed(form), "rows": rows.pressed(form.text("do"))})
         body = {"audience": form.text("audience"), "name": form.text("name"), "scopes": rows.body()}
-        asked = check(ApiCreation, body)
-        made = self._catalogue.create_api(visit.caller, ApiDraft(asked.audience, asked.name, scopes_of(asked.scopes)))
+        asked = check(ApiCreation, {**body, "shared": form.flag("shared")})
+        draft = ApiDraft(asked.audience, asked.name, scopes_of(asked.scopes), asked.shared)
+        made = self._catalogue.create_api(visit.caller, draft)
         return Sent(f"/apis/{made.id}", "created")
 
     # --- a change, and whom it concerns ---
 
     def edit(self, visit: Visit) -> Reply:
         api = self._changeable(visit)
-        values = {"typed": {"name": api.name}, "rows": ScopeRows.of(api.scopes), "effects": []}
+        typed = {"name": api.name, "shared": _yes(api.shared)}
+        values = {"typed": typed, "rows": ScopeRows.of(api.scopes), **self._affected(visit, [])}
         return Shown("apis/edit.html", {"api": api, "version": api.version, "saved": {}, **values})
 
     def edit_again(self, visit: Visit, fault: TokenServerError) -> Reply:
         api = self._changeable(visit)
         rows, typed = ScopeRows.typed(visit.form), _typed(visit.form)
         if isinstance(fault, StillHeld):
-            shown = self._previewed(visit, api, self._effects(visit, _edit(visit.form, rows)))
+            shown = self._previewed(visit, api, self._effects(visit, _edit(visit, rows)))
             return Shown(shown.template, {**shown.values, "fault": Conflict(_HELD), "faults": {"cascade": _HELD}})
-        theirs = {"name": api.name, "scopes": _scopes_told(ScopeRows.of(api.scopes))}
-        mine = {"name": typed["name"], "scopes": _scopes_told(rows)}
-        values = {"typed": typed, "rows": rows, "effects": [], **_row_faults(rows, fault)}
+        theirs = _told(api.name, ScopeRows.of(api.scopes), shared=api.shared)
+        mine = _told(typed["name"], rows, shared=visit.form.flag("shared"))
+        values = {"typed": typed, "rows": rows, **self._affected(visit, []), **_row_faults(rows, fault)}
         return Shown("apis/edit.html", {"api": api, "version": api.version, **values, **meanwhile(fault, theirs, mine)})
 
     def change(self, visit: Visit) -> Reply:
@@ -107,7 +113,7 @@ class ApiPages:
             return self._rows_shown(visit, api, rows.pressed(button))
         if api.version != version_of(form):
             raise PreconditionFailed
-        edit = _edit(form, rows)
+        edit = _edit(visit, rows)
         effects = self._effects(visit, edit)
         if effects and form.text("seen") != _digest(effects):
             return self._previewed(visit, api, effects)
@@ -117,10 +123,10 @@ class ApiPages:
     def _rows_shown(self, visit: Visit, api: Api, rows: ScopeRows) -> Shown:
         """The form after a button of its rows. What is faulty is said when it is saved."""
         try:
-            effects: Sequence[Gain] = self._effects(visit, _edit(visit.form, rows))
+            effects: Sequence[Gain] = self._effects(visit, _edit(visit, rows))
         except InvalidInput:
             effects = []
-        values = {"typed": _typed(visit.form), "rows": rows, "effects": effects[:MOST_NAMED], "count": len(effects)}
+        values = {"typed": _typed(visit.form), "rows": rows, **self._affected(visit, effects)}
         version = visit.form.number("version")
         return Shown("apis/edit.html", {"api": api, "version": version, "saved": {}, **values})
 
@@ -131,15 +137,20 @@ class ApiPages:
         api = self._catalogue.get_api(visit.caller, visit.id)
         if api.audience == ADMIN_AUDIENCE:
             raise BelongsToTheServer
+        refuse_others(visit, api)
         return api
 
-    @staticmethod
-    def _previewed(visit: Visit, api: Api, effects: Sequence[Gain]) -> Shown:
+    def _affected(self, visit: Visit, effects: Sequence[Gain]) -> dict[str, Any]:
+        """The first of the credentials that gain or lose, and how many there are."""
+        first = effects[:MOST_NAMED]
+        elsewhere = self._sharing.elsewhere(visit, (effect.credential for effect in first))
+        return {"effects": first, "count": len(effects), "elsewhere": elsewhere}
+
+    def _previewed(self, visit: Visit, api: Api, effects: Sequence[Gain]) -> Shown:
         own = {"do", "seen", "cascade", "version"}
         values = {
             "api": api,
-            "effects": effects[:MOST_NAMED],
-            "count": len(effects),
+            **self._affected(visit, effects),
             "losing": sum(1 for effect in effects if effect.loses),
             "gaining": sum(1 for effect in effects if effect.gains),
             "seen": _digest(effects),
@@ -153,7 +164,7 @@ class ApiPages:
     def delete_asked(self, visit: Visit) -> Shown:
         api = self._changeable(visit)
         holders = self._catalogue.holders_of_api(visit.caller, api.id)
-        return Shown("apis/delete.html", {"api": api, "holders": holders[:MOST_NAMED], "count": len(holders)})
+        return Shown("apis/delete.html", {"api": api, **self._sharing.named(visit, holders)})
 
     def delete_again(self, visit: Visit, fault: TokenServerError) -> Reply:
         shown = self.delete_asked(visit)
@@ -169,13 +180,25 @@ class ApiPages:
         return Sent("/apis", "deleted")
 
 
-def _edit(form: Form, rows: ScopeRows) -> Callable[[Api], Api]:
-    change = check(ApiChange, {"name": form.text("name"), "scopes": rows.body()})
+def _edit(visit: Visit, rows: ScopeRows) -> Callable[[Api], Api]:
+    """The box that shares it is there for platform admins only: of others, its absence says nothing."""
+    form = visit.form
+    sharing = {"shared": form.flag("shared")} if visit.viewer.may(WRITE_ALL) else {}
+    change = check(ApiChange, {"name": form.text("name"), "scopes": rows.body(), **sharing})
     return lambda api: changed(api, change)
 
 
 def _typed(form: Form) -> dict[str, str]:
-    return {name: form.text(name) for name in ("audience", "name")}
+    return {name: form.text(name) for name in ("audience", "name", "shared")}
+
+
+def _yes(flag: bool) -> str:  # noqa: FBT001  as a box that is ticked says it
+    return "yes" if flag else ""
+
+
+def _told(name: str, rows: ScopeRows, *, shared: bool) -> dict[str, str]:
+    """For who compares."""
+    return {"name": name, "scopes": _scopes_told(rows), "shared": words.SHARED if shared else words.NOT_SHARED}
 
 
 def _row_faults(rows: ScopeRows, fault: TokenServerError) -> dict[str, Any]:
@@ -183,7 +206,6 @@ def _row_faults(rows: ScopeRows, fault: TokenServerError) -> dict[str, Any]:
 
 
 def _scopes_told(rows: ScopeRows) -> str:
-    """In words, for who compares."""
     told = [f"{row.name} ({row.access}{', sensitive' if row.sensitive else ''})" for row in rows.rows if row.name]
     return ", ".join(told) or "none"
 

@@ -49,6 +49,7 @@ NOTICES = {
     "enabled": "The credential is enabled.",
     "revoked": "The credential is revoked, for good.",
     "credential_deleted": "The credential is deleted.",
+    "unshared": "It is not shared any more: other organizations do not have it.",
     "rotation_finished": "The rotation is finished: the old secret has ended.",
     "rotation_cancelled": "The rotation is cancelled: the new secret is withdrawn.",
 }
@@ -297,6 +298,9 @@ CHOOSE_WHAT_TO_DO = "Choose what to do with them."
 FILTER_FIRST = "Filter the list first: this would be all that there are."
 TYPE_THEIR_NUMBER = "Type {} to revoke them for ever."
 SCOPES_HELD = "Credentials hold what you take away: tick that it is taken from them, or go back and leave it."
+SHARED = "shared with every organization"
+NOT_SHARED = "not shared"
+SHARED_BY_PLATFORM = "It is shared with every organization: only platform admins change it."
 ROLE_HELD = "Credentials hold this role: tick that it is taken from them, or change them first."
 
 # --- why it was not done ---

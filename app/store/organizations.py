@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -32,6 +34,10 @@ class OrganizationStore:
     def get(self, organization_id: str) -> Organization | None:
         row = self._session.get(OrganizationRow, organization_id)
         return None if row is None else organization_from(row)
+
+    def some(self, organization_ids: Collection[str]) -> list[Organization]:
+        query = select(OrganizationRow).where(OrganizationRow.id.in_(organization_ids))
+        return [organization_from(row) for row in self._session.scalars(query)]
 
     def add(self, organization: Organization) -> None:
         self._session.add(OrganizationRow(**organization_columns(organization)))

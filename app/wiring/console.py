@@ -27,6 +27,7 @@ from app.console.projects import ProjectPages
 from app.console.proving import ProvingPages
 from app.console.roles import RolePages
 from app.console.rotating import RotatingPages
+from app.console.sharing import Sharing
 from app.console.signing_in import SigningInPages
 from app.console.single_sign_on import SingleSignOnPages
 from app.console.webhooks import WebhookPages
@@ -109,8 +110,9 @@ def _pages_that_change_one(services: Services, settings: Settings) -> Iterator[P
 
 
 def _pages_around_credentials(services: Services) -> Iterator[Pages]:
-    yield ApiPages(services.catalogue).pages()
-    yield RolePages(services.catalogue).pages()
+    sharing = Sharing(services.organizations)
+    yield ApiPages(services.catalogue, sharing).pages()
+    yield RolePages(services.catalogue, sharing).pages()
     yield ProjectPages(services.organizations).pages()
     yield OperatorPages(services.operators, services.invitations, services.catalogue).pages()
     yield OrganizationPages(services.organizations).pages()

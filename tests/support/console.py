@@ -58,9 +58,10 @@ def browser(server: Server) -> Browser:
     return Browser(server.app.test_client())
 
 
-def operator(server: Server, email: str, role: str = "admin", **more: Any) -> str:
-    """A new operator with a password; returns their ID."""
-    made = server.call("POST", "/v1/operators", {"email": email, "role": role, **more})
+def operator(server: Server, email: str, role: str = "admin", *, organization: str = "", **more: Any) -> str:
+    """A new operator with a password, of the first organization unless another is named; returns their ID."""
+    there = {"Tokenserver-Organization": organization} if organization else {}
+    made = server.call("POST", "/v1/operators", {"email": email, "role": role, **more}, headers=there)
     assert made.status_code == 201, made.text
     operator_id = str(made.get_json()["id"])
     set_password(server, operator_id)
