@@ -43,7 +43,8 @@ def faults(root: click.Group, said: str) -> list[str]:
     for context, rest in told:
         if isinstance(context.command, click.Group) and rest and re.fullmatch("[a-z-]+", rest[0]):
             found.append(rest[0])
-        options = {name for parameter in context.command.get_params(context) for name in parameter.opts}
+        parameters = context.command.get_params(context)
+        options = {name for parameter in parameters for name in [*parameter.opts, *parameter.secondary_opts]}
         found += [word for word in re.findall(r"(?<!\S)\[?(--?[a-z][a-z-]*)", " ".join(rest)) if word not in options]
     return found
 
