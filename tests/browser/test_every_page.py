@@ -127,8 +127,9 @@ def things(world) -> tuple[dict[str, str], str]:
         return answer
 
     scopes = [{"name": "a:read", "access": "read", "description": MARKUP}]
-    api = made("/v1/apis", {"audience": "https://strange.example.com", "name": RIGHT_TO_LEFT, "scopes": scopes})
-    role = made("/v1/roles", {"name": "strange_role", "description": MARKUP})
+    body = {"audience": "https://strange.example.com", "name": RIGHT_TO_LEFT, "scopes": scopes}
+    api = made("/v1/apis", {**body, "shared": True})
+    role = made("/v1/roles", {"name": "strange_role", "description": MARKUP, "shared": True})
     project = made("/v1/projects", {"name": "strange"})
     grants = [{"audience": "https://strange.example.com", "access": "all_read"}]
     for name in (MARKUP, RIGHT_TO_LEFT):
@@ -143,6 +144,9 @@ def things(world) -> tuple[dict[str, str], str]:
     webhook = made("/v1/webhooks", {"url": "https://hooks.invalid/strange", "events": ["*"], "description": MARKUP})
     made(f"/v1/webhooks/{webhook['id']}/test", {})
     organization = made("/v1/organizations", {"name": RIGHT_TO_LEFT})
+    there = {"Tokenserver-Organization": organization["id"]}
+    held = {"name": MARKUP, "roles": ["strange_role"], "grants": grants}
+    world.manage("POST", "/v1/credentials", held, **there)
     kid = world.manage("GET", "/.well-known/jwks.json")["keys"][0]["kid"]
     link = world.shell("operators", "link", "strange@example.com").stdout.strip()
     ids = {"api_id": api["id"], "role_id": role["id"], "project_id": project["id"], "operator_id": person["id"]}
