@@ -163,8 +163,12 @@ class ApiPages:
 
     def delete_asked(self, visit: Visit) -> Shown:
         api = self._changeable(visit)
-        holders = self._catalogue.holders_of_api(visit.caller, api.id)
-        return Shown("apis/delete.html", {"api": api, **self._sharing.named(visit, holders)})
+        behind = self._catalogue.api_behind(api)
+        if behind is None:
+            losers = self._catalogue.holders_of_api(visit.caller, api.id)
+        else:
+            losers = [one.credential for one in self._effects(visit, lambda _: behind) if one.loses]
+        return Shown("apis/delete.html", {"api": api, "behind": behind, **self._sharing.named(visit, losers)})
 
     def delete_again(self, visit: Visit, fault: TokenServerError) -> Reply:
         shown = self.delete_asked(visit)

@@ -145,5 +145,7 @@ class RolePages:
 
     def _ending(self, visit: Visit) -> dict[str, Any]:
         role = self._changeable(visit)
-        holders = self._catalogue.holders_of_role(visit.caller, role.id)
-        return {"role": role, **self._sharing.named(visit, holders)}
+        behind = self._catalogue.role_behind(role)
+        keeps = behind is not None and behind.audience in {None, role.audience}
+        losers = [] if keeps else self._catalogue.holders_of_role(visit.caller, role.id)
+        return {"role": role, "behind": behind, **self._sharing.named(visit, losers)}

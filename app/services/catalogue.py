@@ -176,6 +176,11 @@ class CatalogueService:
             tx.audit.append(caller.did(Event.API_DELETED, now, **_shown_api(api)))
         self._feed.changed()
 
+    def api_behind(self, api: Api) -> Api | None:
+        """What another organization shares with the same audience: in force in its place, once it is gone."""
+        with self._store.reading() as tx:
+            return None if api.shared else tx.catalogue.shared_api(api.audience)
+
     # --- roles ------------------------------------------------------------------------------------------------------
 
     def create_role(self, caller: Caller, draft: RoleDraft) -> Role:
@@ -243,6 +248,11 @@ class CatalogueService:
                 else tx.credentials.holding_role(caller.organization_id, role.name)
             )
             return living_of(held, self._clock())
+
+    def role_behind(self, role: Role) -> Role | None:
+        """What another organization shares by the same name: in force in its place, once it is gone."""
+        with self._store.reading() as tx:
+            return None if role.shared else tx.catalogue.shared_role(role.name)
 
     def delete_role(self, caller: Caller, role_id: str, version: int | None, *, cascade: bool = False) -> None:
         """Where another organization shares one by this name, that is in force from now on."""

@@ -64,7 +64,7 @@ def shared_role(server: Server, *, shared: bool = True) -> Any:
 
 
 def vendors(server: Server) -> str:
-    return str(server.call("GET", "/v1/organizations").get_json()["items"][0]["name"])
+    return str(server.call("GET", f"/v1/organizations/{server.installed.organization_id}").get_json()["name"])
 
 
 def test_a_platform_admin_shares_by_a_tick_and_every_organization_has_it(server, acme):
@@ -239,3 +239,42 @@ def test_members_use_what_is_shared_and_see_nothing_else_of_it(server, acme):
     visitor = acme.signed_in("member")
     assert visitor.open(f"/apis/{api['id']}").status_code == 403
     assert "reports:read" in visitor.open("/credentials/new").text
+
+
+def test_a_copy_that_is_deleted_makes_way_for_what_is_shared_and_only_what_that_lacks_is_lost(server, acme):
+    more = [*SCOPES, {"name": "reports:archive", "access": "write"}]
+    copy = acme.call("POST", "/v1/apis", {"audience": AUDIENCE, "name": "Copy", "scopes": more})
+    role = acme.call("POST", "/v1/roles", {"name": "reader"})
+    shared_api(server)
+    shared_role(server)
+    keeps = acme.holder(roles=["reader"])
+    loses = acme.call(
+        "POST", "/v1/credentials", {"name": "loses", "grants": [{"audience": AUDIENCE, "access": "all_read_write"}]}
+    )
+    visitor = acme.signed_in("owner")
+    page = visitor.open(f"/roles/{role['id']}/delete")
+    assert "Another organization shares a role by this name" in page.text
+    assert "No credential loses it: no token ends." in page.text
+    assert "Deleted." in visitor.send(f"/roles/{role['id']}/delete", {"version": "1", "typed_name": "reader"}).text
+    page = visitor.open(f"/apis/{copy['id']}/delete")
+    assert "1 credential holds scopes that it lacks." in page.text
+    assert loses["client_id"] in page.text
+    assert keeps["client_id"] not in page.text
+    sent = {"version": "1", "typed_name": AUDIENCE, "cascade": "yes"}
+    assert "Deleted." in visitor.send(f"/apis/{copy['id']}/delete", sent).text
+    assert [acme.now_of(one)["generation"] for one in (keeps, loses)] == [1, 2]
+    assert '<span class="badge">shared</span>' in visitor.open("/apis").text
+
+
+def test_a_copy_whose_role_is_shared_for_one_api_only_ends_the_tokens_of_its_holders(server, acme):
+    shared_api(server)
+    mine = acme.call("POST", "/v1/roles", {"name": "reader"})
+    made(server, "/v1/roles", {"name": "reader", "audience": AUDIENCE, "shared": True})
+    holder = acme.holder(roles=["reader"])
+    visitor = acme.signed_in("owner")
+    page = visitor.open(f"/roles/{mine['id']}/delete")
+    assert f"in tokens for <code>{AUDIENCE}</code> only" in page.text
+    assert holder["client_id"] in page.text
+    sent = {"version": "1", "typed_name": "reader", "cascade": "yes"}
+    assert "Deleted." in visitor.send(f"/roles/{mine['id']}/delete", sent).text
+    assert (acme.now_of(holder)["generation"], acme.now_of(holder)["roles"]) == (2, ["reader"])
