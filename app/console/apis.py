@@ -74,7 +74,8 @@ class ApiPages:
 
     def new_again(self, visit: Visit, fault: TokenServerError) -> Reply:
         rows = ScopeRows.typed(visit.form)
-        return Shown("apis/new.html", {"typed": _typed(visit.form), "rows": rows, **_row_faults(rows, fault)})
+        lacks = {"fault": Conflict(words.LACKS_WHAT_IS_SHARED)} if isinstance(fault, StillHeld) else {}
+        return Shown("apis/new.html", {"typed": _typed(visit.form), "rows": rows, **lacks, **_row_faults(rows, fault)})
 
     def create(self, visit: Visit) -> Reply:
         form, rows = visit.form, ScopeRows.typed(visit.form)

@@ -300,6 +300,10 @@ TYPE_THEIR_NUMBER = "Type {} to revoke them for ever."
 SCOPES_HELD = "Credentials hold what you take away: tick that it is taken from them, or go back and leave it."
 SHARED = "shared with every organization"
 NOT_SHARED = "not shared"
+LACKS_WHAT_IS_SHARED = (
+    "Another organization shares an API with this audience, and credentials here hold scopes of it that this one lacks:"
+    " give it those, too. Once it is there, take away what you like, and see first who loses it."
+)
 SHARED_BY_PLATFORM = "It is shared with every organization: only platform admins change it."
 ROLE_HELD = "Credentials hold this role: tick that it is taken from them, or change them first."
 

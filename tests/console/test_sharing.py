@@ -278,3 +278,17 @@ def test_a_copy_whose_role_is_shared_for_one_api_only_ends_the_tokens_of_its_hol
     sent = {"version": "1", "typed_name": "reader", "cascade": "yes"}
     assert "Deleted." in visitor.send(f"/roles/{mine['id']}/delete", sent).text
     assert (acme.now_of(holder)["generation"], acme.now_of(holder)["roles"]) == (2, ["reader"])
+
+
+def test_a_copy_that_lacks_what_credentials_hold_of_the_shared_one_is_not_made_and_it_is_said_why(server, acme):
+    shared_api(server)
+    holder = acme.holder()
+    visitor = signed_in(server)
+    visitor.send("/organization", {"organization": acme.id})
+    visitor.open("/apis/new")
+    copy = {"name": "Copy", "audience": AUDIENCE}
+    page = visitor.send("/apis/new", {**copy, **rows(("reports:read", "read"))})
+    assert page.status_code == 409
+    assert "credentials here hold scopes of it that this one lacks" in page.text
+    assert "Created." in visitor.send("/apis/new", {**copy, **BOTH}).text
+    assert acme.now_of(holder)["generation"] == 1

@@ -48,13 +48,16 @@ def _create(resource: Resource) -> click.Command:
 
     @shared_options
     def create(session: Session, secret_file: Path | None = None, **given: Any) -> None:
-        overwrite = given.pop("overwrite", False)
+        overwrite, query = given.pop("overwrite", False), _cascading(given)
         body = body_of(fields, given, creating=True)
+        if query:
+            session.confirm(_CASCADES, str(body.get(resource.title)))
         with secret_place(secret_file, overwrite=overwrite) as place:
-            made = _told(lambda: session.admin.call("POST", resource.path, body).document, flag_of(fields))
+            made = _told(lambda: session.admin.call("POST", resource.path, body, query=query).document, flag_of(fields))
             session.reveal(made, resource.secret, place, essence=resource.id)
 
     command = _command(create, f"Make {resource.one}.", [*_options(fields, creating=True), JSON_OPTION])
+    command = _with_cascade(command) if "create" in resource.cascades else command
     return _revealing(command) if resource.secret else command
 
 
@@ -124,7 +127,7 @@ def _update(resource: Resource) -> click.Command:
 
     command = _command(update, f"Change {resource.one}: what is not said stays as it is.")
     command.params += [*_options(fields, creating=False), *steps.options_of(fields), JSON_OPTION]
-    return _with_cascade(command) if resource.cascades else command
+    return _with_cascade(command) if "update" in resource.cascades else command
 
 
 _CASCADES = "What credentials lose by this ends every token of theirs that is out."
@@ -144,7 +147,7 @@ def _delete(resource: Resource) -> click.Command:
         session.screen.note(f"Deleted: {found.document.get(resource.id)}")
 
     command = _command(delete, f"Delete {resource.one}. {resource.deletion}")
-    return _with_cascade(command) if resource.cascades else command
+    return _with_cascade(command) if "delete" in resource.cascades else command
 
 
 def _action(resource: Resource, action: Action) -> click.Command:

@@ -25,7 +25,8 @@ class Resource:
     """A collection of the admin API.
 
     `known_by`: a member that may be typed instead of the ID. `title`: what a person types to confirm. `secret`: the
-    member that is shown once, when one is made. `lacks`: commands that there are not.
+    member that is shown once, when one is made. `cascades`: commands by which credentials may lose something. `lacks`:
+    commands that there are not.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Resource:
     title: str = "name"
     known_by: str = ""
     secret: str = ""
-    cascades: bool = False
+    cascades: frozenset[str] = frozenset()
     lacks: frozenset[str] = frozenset()
     deletion: str = "It is gone from every list."
 

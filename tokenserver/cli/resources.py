@@ -194,7 +194,7 @@ API = Resource(
         ),
     ),
     known_by="audience",
-    cascades=True,
+    cascades=frozenset({"create", "update", "delete"}),
 )
 
 ROLE = Resource(
@@ -217,5 +217,5 @@ ROLE = Resource(
         SHARED,
     ),
     known_by="name",
-    cascades=True,
+    cascades=frozenset({"update", "delete"}),
 )

@@ -97,6 +97,14 @@ def test_what_is_shared_by_command_is_used_elsewhere_changed_only_at_home_and_ta
     shown = terminal.json("credential", "show", theirs["client_id"], *there)
     assert (shown["grants"][0]["scopes"], shown["generation"]) == (["orders:read"], 2)
 
+    copy = ("api", "create", "--audience", SHARED, "--name", "Copy", *there)
+    assert theirs["client_id"] in terminal.refused(5, *copy)
+    assert "--yes" in terminal.refused(2, *copy, "--cascade")
+    terminal.ok(*copy, "--cascade", "--yes")
+    terminal.ok("api", "delete", SHARED, "--yes", *there)
+    update = ("credential", "update", theirs["client_id"], "--grant", f"{SHARED}=orders:read")
+    assert terminal.json(*update, *there)["generation"] == 3
+
     for kind, name in (("api", SHARED), ("role", "shared_one")):
         assert theirs["client_id"] in terminal.refused(5, kind, "update", name, "--no-shared")
         assert terminal.json(kind, "update", name, "--no-shared", "--cascade", "--yes")["shared"] is False
