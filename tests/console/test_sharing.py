@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from app.services.audit import Caller
 from tests.console.test_apis import edit, rows
 from tests.support.console import Browser, hidden_fields, signed_in
 from tests.support.server import Server
+from tokenserver.domain.operators import PERMISSIONS, OperatorRole
 
 AUDIENCE = "https://api.example.com"
 SCOPES = [{"name": "reports:read", "access": "read"}, {"name": "reports:write", "access": "write"}]
@@ -232,6 +234,15 @@ def test_the_first_steps_of_a_customer_begin_with_what_is_shared(server, acme):
     assert f"One is shared with you already: <code>{AUDIENCE}</code>" in page
     assert "Register your API" not in page
     assert "runs its resource server" in page
+
+
+def test_what_other_organizations_are_called_is_told_to_platform_admins_only(server, acme):
+    organizations = server.services.organizations
+    caller = Caller("operator:op_1", server.installed.organization_id)
+    assert organizations.names(caller, [acme.id]) == {}
+    assert organizations.names(replace(caller, scopes=PERMISSIONS[OperatorRole.OWNER]), [acme.id]) == {}
+    platform = replace(caller, scopes=PERMISSIONS[OperatorRole.PLATFORM_ADMIN])
+    assert organizations.names(platform, [acme.id]) == {acme.id: "Acme"}
 
 
 def test_members_use_what_is_shared_and_see_nothing_else_of_it(server, acme):

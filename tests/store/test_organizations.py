@@ -53,6 +53,12 @@ class OrganizationConformance:
             place = first[-1].created_at, first[-1].id
             assert [o.id for o in tx.organizations.page(place, 3)] == ["org_b"]
 
+    def test_some_are_found_by_id_and_none_where_nothing_is_asked(self, store, ours, theirs):
+        with store.reading() as tx:
+            assert {one.id for one in tx.organizations.some({ours, "org_nowhere"})} == {ours}
+            assert {one.id for one in tx.organizations.some([ours, theirs])} == {ours, theirs}
+            assert tx.organizations.some([]) == []
+
     def test_a_project_is_of_one_organization(self, store, ours, theirs):
         made = Project("prj_1", ours, "billing", "Invoices", 7)
         with store.writing() as tx:
