@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.services.audit import Caller
 from tests.console.test_apis import edit, rows
+from tests.console.test_new_secret import report
 from tests.support.console import Browser, hidden_fields, signed_in
 from tests.support.server import Server
 from tokenserver.domain.operators import PERMISSIONS, OperatorRole
@@ -234,6 +236,23 @@ def test_the_first_steps_of_a_customer_begin_with_what_is_shared(server, acme):
     assert f"One is shared with you already: <code>{AUDIENCE}</code>" in page
     assert "Register your API" not in page
     assert "runs its resource server" in page
+
+
+def test_a_customer_sees_that_the_vendors_resource_servers_have_applied_its_change(server, acme):
+    api = shared_api(server)
+    client_id = acme.holder()["client_id"]
+    report(server, "a")
+    visitor = acme.signed_in("owner")
+    path = f"/credentials/{client_id}"
+    visitor.open(f"{path}/new-secret")
+    page = visitor.send(f"{path}/regenerate", {"typed_name": "app of Acme", "version": "1"})
+    assert "0 of 1</strong> instance has applied" in page.text
+    (seq,) = set(re.findall(r"seq=(\d+)", page.text))
+    report(server, "a", int(seq))
+    assert "1 of 1</strong>" in visitor.open(f"{path}/applied", seq=seq, apis=api["id"]).text
+    overview = visitor.open("/").text
+    assert '<bdi>Example</bdi> <span class="badge">shared</span>' in overview
+    assert "<bdi>api-a</bdi>" in overview
 
 
 def test_what_other_organizations_are_called_is_told_to_platform_admins_only(server, acme):
