@@ -75,6 +75,7 @@ def create_runner(services: Services, *, clock: Clock = utc_now) -> Runner:
         *webhooks.jobs(),
         *upkeep(services.audit_upkeep, services.audit_verification, services.idempotency, services.sessions),
         Job("activity", 5, services.activities.piece),
+        Job("uses", 5, lambda _: services.uses.piece()),
         rotation_job(services.rotations),
         notices_job(services.notices),
     )

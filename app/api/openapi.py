@@ -65,7 +65,9 @@ _QUERY |= {
         "schema": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
     },
     "sort": {
-        "description": "By what, and with a hyphen backwards.",
+        "description": "By what, and with a hyphen backwards. What never expires is later, and what was never used"
+        " longer ago, than any moment. What is used while pages are read moves: by `last_used_at` behind the rest,"
+        " so that it may be seen twice; by `-last_used_at` before it, to the first page.",
         "schema": {"type": "string", "enum": [order.value for order in Order], "default": Order.NEWEST.value},
     },
 }

@@ -18,7 +18,7 @@ from app.services.credentials import Credentials, CredentialView
 from app.services.operators import Operators
 from app.services.organizations import Organizations
 from tokenserver.clock import DAY, rfc3339
-from tokenserver.domain.selection import Order, Selection
+from tokenserver.domain.selection import Selection
 from tokenserver.errors import Fault, InvalidInput, TokenServerError
 
 READ = Wanted("credentials:read", own="personal:read")
@@ -28,12 +28,6 @@ FILTERS = ("q", "status", "role", "project", "environment", "owner", "unused", "
 _AS_THE_API = {"q", "status", "role", "project", "environment", "owner", "sort"}
 _LONGEST_UNUSED = 3650
 _MOST_CHOICES = 200
-_OPPOSITE = {
-    Order.NEWEST: Order.OLDEST,
-    Order.OLDEST: Order.NEWEST,
-    Order.NAME: Order.NAME_BACKWARDS,
-    Order.NAME_BACKWARDS: Order.NAME,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ class CredentialPages:
         """The page after a cursor or, read backwards, the one before another."""
         back, cursor = visit.query.get("before"), visit.query.get("cursor")
         page = read_page(None, back or cursor or None, selection.order.value)
-        order = _OPPOSITE[selection.order] if back else selection.order
+        order = selection.order.opposite if back else selection.order
         placed = self._credentials.list(visit.caller, replace(selection, order=order), page.after, page.limit + 1)
         more, placed = len(placed) > page.limit, placed[: page.limit]
         if not placed:

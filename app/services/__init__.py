@@ -40,6 +40,7 @@ from app.services.sessions import Sessions
 from app.services.signing_in import SigningIn
 from app.services.single_sign_on import SingleSignOn
 from app.services.usage import Usage
+from app.services.uses import Uses
 from app.services.webhooks import Webhooks
 from app.store import Store
 from app.store.high_water import HighWater
@@ -84,6 +85,7 @@ class Services:
     """None: no provider is set."""
     invitations: Invitations
     activities: Activities
+    uses: Uses
     overviews: Overviews
     proving_again: ProvingAgain
     one_time_codes: OneTimeCodes

@@ -56,6 +56,7 @@ from app.store.sessions import SessionStore
 from app.store.sign_in import SignInStore
 from app.store.signing_keys import SigningKeyStore
 from app.store.usage import UsageStore
+from app.store.uses import UseStore
 from app.store.webhooks import WebhookStore
 from tokenserver.clock import monotonic
 from tokenserver.errors import InvalidRequest, Unavailable
@@ -125,6 +126,7 @@ class Transaction:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.activity = ActivityStore(session)
+        self.uses = UseStore(session)
         self.organizations = OrganizationStore(session)
         self.operators = OperatorStore(session)
         self.credentials = CredentialStore(session)

@@ -11,7 +11,7 @@ Rows = TypeVarTuple("Rows")
 
 
 def in_order(
-    query: Select[*Rows], columns: Sequence[Any], after: tuple[int | str, str] | None, *, backwards: bool = False
+    query: Select[*Rows], columns: Sequence[Any], after: tuple[int | str, ...] | None, *, backwards: bool = False
 ) -> Select[*Rows]:
     """`query` by these columns, the last of which is unique, after a place."""
     if after is not None:  # compared as one value, so that databases find the place by the index

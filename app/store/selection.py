@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from app.store.models import CredentialRow, CredentialSecretRow, LastUseRow
 from app.store.places import in_order
-from tokenserver.domain.credential import EXPIRES_SOON, Credential, Status, name_key
-from tokenserver.domain.selection import Order, Place, Selection
+from tokenserver.domain.credential import EXPIRES_SOON, Status, name_key
+from tokenserver.domain.selection import NEVER_EXPIRES, NEVER_USED, Order, Place, Selection
 
 
 def selected(query: Select[Any], selection: Selection, now: float) -> Select[Any]:
@@ -39,17 +39,48 @@ def selected(query: Select[Any], selection: Selection, now: float) -> Select[Any
     return query
 
 
-def ordered(query: Select[Any], order: Order, after: Place | None) -> Select[Any]:
-    """`query` in this order, after the place of the last one seen."""
+def in_turn(query: Select[Any], order: Order, after: Place | None, *, exactly: bool) -> list[Select[Any]]:
+    """`query` in this order after the place of the last one seen: queries to be read one after the other, each with
+    what the order goes by as a second column. `exactly` is asked for by last use (see `USED_AT`).
+
+    What never expires is a query of its own, behind what does: neither database finds it there by an index.
+    """
     row = CredentialRow
-    backwards = order.value.startswith("-")
-    key: Any = row.name_key if order in {Order.NAME, Order.NAME_BACKWARDS} else row.created_at
-    return in_order(query, (key, row.client_id), after, backwards=backwards)
+    key: Any = _last_use() if exactly and order in USED_AT else _KEYS[order]
+    query = query.add_columns(key)
+    if order not in {Order.EXPIRY, Order.EXPIRY_BACKWARDS}:
+        return [in_order(query, (key, row.client_id), after, backwards=order.backwards)]
+    among_never = after is not None and after[0] == NEVER_EXPIRES
+    some_day = in_order(
+        query.where(row.expires_at.is_not(None)),
+        (row.expires_at, row.client_id),
+        None if among_never else after,
+        backwards=order.backwards,
+    )
+    never = in_order(
+        query.where(row.expires_at.is_(None)),
+        (row.client_id,),
+        (after[1],) if after is not None and among_never else None,
+        backwards=order.backwards,
+    )
+    if order.backwards:
+        return [never, some_day] if after is None or among_never else [some_day]
+    return [never] if among_never else [some_day, never]
 
 
-def place_of(credential: Credential, order: Order, key: str) -> Place:
-    """Where `credential`, whose name is sorted by `key`, stands in this order."""
-    return (key if order in {Order.NAME, Order.NAME_BACKWARDS} else credential.created_at), credential.client_id
+def place_of(client_id: str, key: int | str | None) -> Place:
+    """Where a credential stands in the order that goes by `key`."""
+    return (NEVER_EXPIRES if key is None else key), client_id
+
+
+def _last_use() -> Any:
+    """Of all its secrets, the ended ones too."""
+    used = (
+        select(func.coalesce(func.max(LastUseRow.at), NEVER_USED))
+        .join(CredentialSecretRow, CredentialSecretRow.id == LastUseRow.secret_id)
+        .where(CredentialSecretRow.client_id == CredentialRow.client_id)
+    )
+    return used.scalar_subquery()
 
 
 def has_status(status: Status, now: int) -> ColumnElement[bool]:
@@ -67,3 +98,17 @@ def has_status(status: Status, now: int) -> ColumnElement[bool]:
             return and_(lives, row.expires_at > now, row.expires_at <= now + EXPIRES_SOON)
         case Status.ACTIVE:
             return and_(lives, or_(row.expires_at.is_(None), row.expires_at > now + EXPIRES_SOON))
+
+
+USED_AT = frozenset({Order.LONGEST_UNUSED, Order.LATEST_USED})
+"""Ordered by the column `used_at`, which lags behind; or by asking for each credential, which takes its time."""
+_KEYS: dict[Order, Any] = {
+    Order.NEWEST: CredentialRow.created_at,
+    Order.OLDEST: CredentialRow.created_at,
+    Order.NAME: CredentialRow.name_key,
+    Order.NAME_BACKWARDS: CredentialRow.name_key,
+    Order.EXPIRY: CredentialRow.expires_at,
+    Order.EXPIRY_BACKWARDS: CredentialRow.expires_at,
+    Order.LONGEST_UNUSED: CredentialRow.used_at,
+    Order.LATEST_USED: CredentialRow.used_at,
+}

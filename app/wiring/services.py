@@ -46,6 +46,7 @@ from app.services.sign_on_attempts import Attempts
 from app.services.signing_in import SigningIn
 from app.services.single_sign_on import SingleSignOn
 from app.services.usage import Usage
+from app.services.uses import Uses
 from app.services.webhooks import Webhooks
 from app.settings import Settings
 from app.store import Store
@@ -121,6 +122,7 @@ def create_services(
         ),
         invitations=invitations,
         activities=Activities(store, clock),
+        uses=Uses(store),
         overviews=Overviews(store, clock),
         proving_again=ProvingAgain(
             store=store,

@@ -30,6 +30,8 @@ MANY = 100_000
 _TIMES = 300
 _DISABLED = "?status=disabled"
 _SEARCH = "?sort=name&q=0099"
+_EXPIRING = "?sort=expires_at"
+_UNUSED = "?sort=last_used_at"
 
 
 def measure(plan: Plan) -> list[Figure]:
@@ -65,7 +67,14 @@ def _latencies(plan: Plan, installation: Installation, name: str, times: int) ->
         connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)))
         headers = {"Authorization": f"Bearer {_token(connection, installation)}"}
         last = _last_page(connection, headers)
-        pages = {"first page": "", "page of the disabled": _DISABLED, "search by name": _SEARCH, "last page": last}
+        pages = {
+            "first page": "",
+            "page of the disabled": _DISABLED,
+            "search by name": _SEARCH,
+            "page of what expires first": _EXPIRING,
+            "page of the longest unused": _UNUSED,
+            "last page": last,
+        }
         found: dict[str, list[float]] = {page: [] for page in pages}
         for _ in range(times):
             for page, query in pages.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.contract import REPORTS
-from tokenserver.clock import DAY
+from tokenserver.clock import DAY, rfc3339
 from tokenserver.domain.secret import looks_like_client_id, looks_like_secret
 
 READ_REPORTS = {"audience": REPORTS, "access": "custom", "scopes": ["reports:read"]}
@@ -104,6 +104,27 @@ def test_the_last_use_is_the_latest_of_all_secrets(stocked):
     read = stocked.read(made["client_id"])
     assert [secret["last_used_at"] for secret in read["secrets"]] == ["2027-01-15T08:00:01Z", "2027-01-15T08:00:02Z"]
     assert read["last_used_at"] == "2027-01-15T08:00:02Z"
+
+
+def test_a_list_is_in_the_order_of_expiry_or_of_last_use_page_after_page(stocked):
+    made = {}
+    for name, days in (("late", 300), ("never", None), ("early", 20)):
+        expires_at = None if days is None else rfc3339(stocked.server.clock() + days * DAY)
+        made[name] = stocked.credential(name=name, expires_at=expires_at, grants=[READ_REPORTS])
+    for name in ("early", "late"):
+        stocked.server.clock.advance(1)
+        stocked.server.token(made[name]["client_id"], made[name]["client_secret"])
+    orders = {"expires_at": ["early", "late", "never"], "last_used_at": ["never", "early", "late"]}
+    for order, expected in orders.items():
+        for sort, names in ((order, expected), (f"-{order}", expected[::-1])):
+            found, cursor = [], ""
+            while cursor is not None:
+                page = stocked.ok("GET", f"/v1/credentials?limit=1&sort={sort}{cursor}")
+                found += [item["name"] for item in page["items"]]
+                cursor = page["next"] and f"&cursor={page['next']}"
+            assert [name for name in found if name in made] == names
+    elsewhere = stocked.ok("GET", "/v1/credentials?limit=1&sort=expires_at")["next"]
+    assert "cursor" in stocked.problem(400, "GET", f"/v1/credentials?sort=-expires_at&cursor={elsewhere}")["title"]
 
 
 def test_a_status_follows_the_clock(api):

@@ -11,11 +11,11 @@ import pytest
 from app.store.models import LastUseRow
 from tests.support import credentials as made_up
 from tests.support.workshop import allowed, at_once, failed, many_ranges, succeeded
-from tokenserver.domain.credential import EXPIRES_SOON, SecretState, Status, name_key
+from tokenserver.domain.credential import EXPIRES_SOON, SecretState, Status
 from tokenserver.domain.generation import LARGEST, Generation
 from tokenserver.domain.restrictions import Access, Grant
 from tokenserver.domain.secret import new_client_id
-from tokenserver.domain.selection import Order, Selection
+from tokenserver.domain.selection import Selection
 from tokenserver.errors import PreconditionFailed
 from tokenserver.tokens.claims import MOST_RANGES_CARRIED
 
@@ -238,25 +238,6 @@ class CredentialStoreConformance:
         places = [(credential.created_at, credential.client_id) for credential in seen]
         assert len(seen) == 11
         assert places == sorted(places, reverse=True)
-
-    @pytest.mark.parametrize("order", Order)
-    def test_paging_gives_each_credential_once_in_every_order_the_ended_ones_too(self, store, ours, order):
-        made = [
-            replace(c, created_at=made_up.NOW + n // 4, name=f"{'aB'[n % 2]} {n}")
-            for n, c in enumerate(numbered(11, ours))
-        ]
-        made = [c.revoked(made_up.NOW, "") if n % 3 == 0 else c for n, c in enumerate(made)]
-        made.append(replace(made[3], client_id=new_client_id(), revoked_at=None, secrets=()))  # the name was given away
-        remember(store, *made)
-        seen, after = [], None
-        with store.reading() as tx:
-            while page := tx.credentials.page(ours, Selection(order=order), after, 3, made_up.NOW):
-                seen += [credential for credential, _ in page]
-                after = page[-1][1]
-        assert sorted(c.client_id for c in seen) == sorted(c.client_id for c in made)
-        by_name = order in {Order.NAME, Order.NAME_BACKWARDS}
-        keys = [name_key(c.name) if by_name else c.created_at for c in seen]
-        assert keys == sorted(keys, reverse=order.value.startswith("-"))
 
     def test_a_list_by_status_shows_what_the_rule_says(self, store, ours):
         """The rule is `Credential.status`; SQL says it a second time, and must agree at every moment."""

@@ -33,7 +33,7 @@ SELECTION = (
     Field("expires_before", "That end before then: a date, a moment, or +30d.", metavar="MOMENT", read=moment),
     Field("unused_since", "That nobody has used since then.", metavar="MOMENT", read=moment),
 )
-ORDER = Field("sort", "In which order: -created_at (newest first), created_at, name or -name.")
+ORDER = Field("sort", "By created_at, name, expires_at or last_used_at; with a hyphen backwards, as -created_at is.")
 
 CREDENTIAL = Resource(
     name="credential",

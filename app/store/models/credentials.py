@@ -13,7 +13,8 @@ _TELLING_STATUS = ("deleted_at", "revoked_at", "disabled_at", "expires_at")
 class CredentialRow(Base):
     """`roles`, `grants` and `allowed_ips` are JSON; a long list of ranges is `{"sha256": digest}` of a network list.
 
-    `name_key` is the name as it is compared and sorted (see `rows.name_key_of`).
+    `name_key` is the name as it is compared and sorted (see `rows.name_key_of`). `used_at` follows the last use of its
+    secrets at a distance (see `uses`); 0 is never.
     `owner_id` is the operator whose personal credential it is. `rotation_schedule` is JSON.
     """
 
@@ -21,6 +22,8 @@ class CredentialRow(Base):
     __table_args__ = (
         # Every status can be told from the index itself, so that a list by status reads no row that it does not show.
         Index("ix_credential_listed", "organization_id", "created_at", "client_id", *_TELLING_STATUS),
+        Index("ix_credential_expiring", "organization_id", "expires_at", "client_id", *_TELLING_STATUS[:-1]),
+        Index("ix_credential_used", "organization_id", "used_at", "client_id", *_TELLING_STATUS),
         Index(None, "organization_id", "name_key", unique=True),
         Index(None, "owner_id"),
         Index(None, "rotate_at", **where("rotate_at IS NOT NULL AND disabled_at IS NULL")),
@@ -54,6 +57,7 @@ class CredentialRow(Base):
     version: Mapped[int]
     rotation_schedule: Mapped[str | None]
     rotate_at: Mapped[int | None]
+    used_at: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class CredentialSecretRow(Base):
