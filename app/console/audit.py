@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from app.console import words
+from app.console.meant import MOST_CHOICES, Meant, meant_by
 from app.console.page import Page, Pages, Reply, Shown, Streamed, Visit
 from app.http import named
 from app.inputs.audit import FILTERS, FORMATS, next_cursor, place_of, read_format, read_wanted
@@ -64,19 +65,18 @@ class AuditPages:
     def list(self, visit: Visit) -> Reply:
         query = {name: visit.query[name] for name in FILTERS if visit.query.get(name)}
         fault: TokenServerError | None = None
-        told: list[Told] = []
-        cursor = None
+        told: Sequence[Told] = []
+        meant, cursor = Meant(query), None
         try:
-            page = read_page(None, visit.query.get("cursor"))
-            found, place = self._audit_trail.search(
-                visit.caller, read_wanted(_with_moments(query)), place_of(page), page.limit
-            )
-            told, cursor = told_of(found, self._actors, visit.caller), next_cursor(place)
+            meant = meant_by(query, self._actors, visit.caller)
+            told, cursor = self._lines(visit, meant)
         except InvalidRequest as refusal:
             fault = refusal
         values = {
             "lines": told,
             "query": query,
+            "meant": meant,
+            "most_choices": MOST_CHOICES,
             "cursor": cursor,
             "verdict": self._verification.verdict(),
             "checkpoint": self._verification.last_checkpoint(),
@@ -85,8 +85,20 @@ class AuditPages:
         }
         return Shown("audit/list.html", values, 200 if fault is None else fault.status)
 
+    def _lines(self, visit: Visit, meant: Meant) -> tuple[Sequence[Told], str | None]:
+        """Of one page, and the cursor of the next; none while there is a choice to make."""
+        page, wanted = read_page(None, visit.query.get("cursor")), _with_moments(meant.query)
+        if meant.choices:
+            return [], None
+        found, place = self._audit_trail.search(visit.caller, read_wanted(wanted), place_of(page), page.limit)
+        return told_of(found, self._actors, visit.caller), next_cursor(place)
+
     def file(self, visit: Visit) -> Reply:
-        query = {name: visit.query[name] for name in (*FILTERS, "format") if visit.query.get(name)}
+        asked = {name: visit.query[name] for name in (*FILTERS, "format") if visit.query.get(name)}
+        meant = meant_by(asked, self._actors, visit.caller)
+        if meant.choices:
+            raise InvalidRequest(words.SEVERAL_ARE_CALLED_SO)
+        query = meant.query
         form = read_format(query)
         failing = partial(named, request_id=visit.visitor.request_id)
         pieces = self._audit_trail.file(visit.caller, read_wanted(_with_moments(query)), form, failing)

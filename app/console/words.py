@@ -168,6 +168,16 @@ ACTORS = {
 }
 """Who is nobody in particular."""
 
+SEVERAL_ARE_CALLED_SO = "Several go by this name. Choose one on the page, then take the file along."
+NO_SUCH_ACTOR = (
+    "Nobody here goes by this name or e-mail address. Of who has left since, write the ID as it stands in a line of the"
+    " log: operator: and an ID."
+)
+NO_SUCH_CREDENTIAL = (
+    "No credential here has this in its name. Of one that was deleted, write the whole client ID: tsc_ and 22 letters"
+    " and digits."
+)
+
 CHANGED = {
     "allowed_ips": "Allowed IPs",
     "description": "Description",
@@ -386,12 +396,8 @@ OTHERWISE_FROM = {
     "Has a member that is not known.": "This form is too old. Reload the page, and try again.",
     "Must be one of:": "Choose one of those that are offered.",
     "action is an event": "Choose one of the events that are offered.",
-    "actor is as in audit events": (
-        "Write who did it as it stands in a line of the log: credential: and a client ID, operator: and an ID, shell,"
-        " clock or stranger."
-    ),
+    "actor is as in audit events": "Write a name, an e-mail address, or who did it as a line of the log has it.",
     "address is a single address": "Write one address or network, such as 192.0.2.1 or 2001:db8::/32.",
-    "credential is a client ID": "Write the whole client ID: tsc_ and 22 letters and digits.",
     "environment has 1 to": "An environment has 1 to 100 characters.",
     "format is": "Choose one of the formats that are offered.",
     "outcome is": "Choose one of those that are offered.",
@@ -401,7 +407,7 @@ OTHERWISE_FROM = {
     "q holds no control characters": "Search for letters or digits.",
     "role has 1 to": "There is no such role.",
     "since must lie": "The first day must not come after the last.",
-    "sort is one of": "The list can be sorted by name and by age.",
+    "sort is one of": "The list can be sorted by name, last use, expiry and age.",
     "status is one": "Choose one of the statuses that are offered.",
 }
 """The same, of sentences that go on with what differs."""

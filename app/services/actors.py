@@ -1,4 +1,5 @@
-"""What do people call those who did something, and what it was done to? Names for what credentials and lines tell of.
+"""What do people call those who did something, and what it was done to? Names for what credentials and lines tell of,
+and who goes by a name.
 
 Who has acted in an organization is known there by name, even after they have left it. Of credentials, only those that
 the caller can reach.
@@ -7,11 +8,24 @@ the caller can reach.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from app.services.audit import Caller
 from app.store import Store
+from tokenserver.domain.credential import name_key
+from tokenserver.domain.selection import Order, Selection
 
 _OPERATOR, _CREDENTIAL = "operator:", "credential:"
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """`id` as lines have it; `beside` is what tells those of one name apart."""
+
+    id: str
+    name: str
+    beside: str = ""
 
 
 class Actors:
@@ -32,3 +46,32 @@ class Actors:
             for credential in [] if caller.only_own else tx.credentials.some(caller.organization_id, client_ids):
                 names[credential.client_id] = names[f"{_CREDENTIAL}{credential.client_id}"] = credential.name
         return {one: names[one] for one in told & names.keys()}
+
+    def operators_called(self, caller: Caller, text: str, limit: int) -> list[Called]:
+        """Members of the organization with this in their name or e-mail address, in any spelling."""
+        found: list[Called] = []
+        key, after = name_key(text), None
+        with self._store.reading() as tx:
+            while len(found) < limit:
+                members = tx.operators.page(caller.organization_id, after, _AT_ONCE)
+                people = [person for person, _ in members]
+                found += [
+                    Called(f"{_OPERATOR}{person.id}", person.name or person.email, person.email)
+                    for person in people
+                    if key in name_key(person.name) or key in name_key(person.email)
+                ]
+                if len(members) < _AT_ONCE:
+                    break
+                last = members[-1]
+                after = last[1].created_at, last[0].id
+        return found[:limit]
+
+    def credentials_called(self, caller: Caller, text: str, limit: int) -> list[Called]:
+        """Credentials of the organization with this in their name, by client ID; first the one whose name it is."""
+        if caller.only_own:
+            return []
+        with self._store.reading() as tx:
+            whole = tx.credentials.named(caller.organization_id, text)
+            found = tx.credentials.page(caller.organization_id, Selection(text=text, order=Order.NAME), None, limit, 0)
+        credentials = ([] if whole is None else [whole]) + [one for one, _ in found if one != whole]
+        return [Called(one.client_id, one.name, one.client_id) for one in credentials][:limit]

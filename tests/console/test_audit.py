@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 
 import pytest
 
 from app.console import words
 from tests.support.console import signed_in
 from tokenserver.domain.audit import Event
+from tokenserver.domain.operators import Membership, Operator, OperatorRole
 
 HOSTILE = ("<script>alert(1)</script>", "\u202eevil"[1:] + " שלום", "🦄" * 100)
 
@@ -123,3 +125,89 @@ def test_a_line_says_to_whom_or_to_what_it_was_done_and_leads_to_all_that_somebo
     page = visitor.open("/audit", actor=f"operator:{bob['id']}")
     assert "bob@example.com</strong></bdi> signed in" in page.text
     assert "created a role" not in page.text
+
+
+# --- whom and what one looks for ---
+
+
+def lines_on(page):
+    return re.findall(r"<bdi><strong>(.*?)</strong></bdi> ([^<(]*)", page.text)
+
+
+def choices_on(page):
+    """Name and what is beside it, to where it leads."""
+    found = re.findall(
+        r'<li><a href="/console(/audit\?[^"]*)"><bdi>(.*?)</bdi></a>(?: <span class="quiet">(.*?)<)?', page.text
+    )
+    return {(unescape(name), beside): unescape(where) for where, name, beside in found}
+
+
+@pytest.fixture
+def people(server):
+    """Two who are called Ada, each signed in; a credential of the first one's name, and what the administrator sees."""
+    signed_in(server, "ada@example.com", name="Ada Lovelace")
+    signed_in(server, "ada.b@example.com", name="Ada Byron")
+    made(server, "lovelace export")
+    return signed_in(server)
+
+
+@pytest.mark.parametrize("typed", ["Ada Byron", "ADA  BYRON", "byron", "ada.b@example.com", "\uff21da Byron"])
+def test_who_is_meant_may_be_written_as_one_knows_them(people, typed):
+    page = people.open("/audit", actor=typed)
+    assert {who for who, _ in lines_on(page)} == {"Ada Byron"}
+    assert re.search(r'<small id="meant-actor">.*<code>operator:op_\w+</code>', page.text)
+    assert unescape(re.findall(r'name="actor" value="([^"]*)"', page.text)[0]) == typed
+
+
+def test_where_several_are_meant_one_chooses_and_the_other_filters_stay(people):
+    page = people.open("/audit", actor="lovelace", outcome="success")
+    (person, credential) = choices_on(page)
+    assert person == ("Ada Lovelace", "ada@example.com")
+    assert credential[0] == "lovelace export"
+    assert lines_on(page) == []
+    chosen = people.open(choices_on(page)[person])
+    assert "outcome=success" in choices_on(page)[person]
+    assert {who for who, _ in lines_on(chosen)} == {"Ada Lovelace"}
+    assert people.open("/audit/file", actor="lovelace").status_code == 400
+    assert b"operator:op_" in people.open("/audit/file", actor="ada byron").data
+
+
+def test_a_credential_may_be_written_as_one_knows_it(server, people):
+    made(server, "export")
+    page = people.open("/audit", credential="Lovelace")
+    assert "<bdi>lovelace export</bdi></a>" in page.text
+    assert "export</bdi></a>" in people.open("/audit", credential="EXPORT").text  # the whole name of one
+    assert [name for name, _ in choices_on(people.open("/audit", credential="xport"))] == ["export", "lovelace export"]
+
+
+@pytest.mark.parametrize("typed", ["the schedule", "stranger", "operator:op_gone", "tsc_" + "A" * 22])
+def test_whoever_has_no_name_is_found_by_what_a_line_says(people, typed):
+    assert people.open("/audit", actor=typed).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["actor", "credential"])
+@pytest.mark.parametrize(
+    "typed", ["nobody at all", "%", "_", "x" * 300, "a\0b", "operator:", "\u200b", "<script>alert(1)</script>"]
+)
+def test_whom_nobody_knows_is_told_without_being_repeated_as_markup(people, name, typed):
+    page = people.open("/audit", **{name: typed})
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+    assert "<script>alert" not in page.text
+
+
+def test_hostile_names_are_only_names_among_the_choices(server, people):
+    names = {f"{name[:90]} twice".strip() for name in HOSTILE}
+    for name in names:
+        made(server, name)
+    page = people.open("/audit", credential="twice")
+    assert {name for name, _ in choices_on(page)} == names
+    assert "<script>alert" not in page.text
+
+
+def test_nobody_of_another_organization_is_found(server, people):
+    other = server.call("POST", "/v1/organizations", {"name": "Elsewhere"}).get_json()
+    with server.services.store.writing() as tx:
+        tx.operators.add(Operator("op_else", "eve@example.com", "Eve"))
+        tx.operators.add_member(other["id"], Membership("op_else", OperatorRole.ADMIN))
+    assert people.open("/audit", actor="eve@example.com").status_code == 400
