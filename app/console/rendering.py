@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.console import words
+from app.console.labels import labels_in
 from app.console.moments import ago, day, lasting, when
 from app.console.telling import in_words, told
 
@@ -46,7 +47,7 @@ class Rendering:
             lstrip_blocks=True,
         )
         self._templates.filters.update(when=when, day=day, ago=ago, lasting=lasting)
-        self._templates.filters.update(in_words=in_words, told=told)
+        self._templates.filters.update(in_words=in_words, told=told, labels_in=labels_in)
         self._templates.globals.update(words=words, url=self.url, static=self.static)
 
     def page(self, template: str, **values: Any) -> str:

@@ -144,7 +144,10 @@ def test_what_was_chosen_is_still_chosen_after_a_refusal(server, api_id):
 def test_scopes_beside_all_of_a_kind_are_refused_rather_than_forgotten(server, api_id):
     page = sent(signed_in(server), **{f"access:{api_id}": "all_read", f"scopes:{api_id}": "keys:write"})
     assert page.status_code == 422
-    assert '<a href="#field-grants">Tick scopes only where you name them one by one.' in page.text
+    assert (
+        '<a href="#field-grants"><bdi>APIs and scopes</bdi>: Tick scopes only where you name them one by one.'
+        in page.text
+    )
 
 
 def test_what_the_organization_allows_is_said_before_and_held_after(server):
