@@ -56,7 +56,7 @@ def plain(text: str, least: int, most: int) -> str:
     """`text` as it will be kept. Long input is refused before any work is done on it."""
     tidy = unicodedata.normalize("NFC", text.strip(_SPACES)) if len(text) <= 4 * most else text
     if len(tidy) > most:
-        raise refused(f"Must have at most {most} characters.")
+        raise refused(f"Must have at most {most} characters, and has {len(tidy)}.")
     if any(unicodedata.category(c) in _REFUSED_KINDS or c in _TURNS_DIRECTION for c in tidy):
         raise refused("Must not hold control characters, line breaks, or characters that turn the direction of text.")
     if least and not any(unicodedata.category(c)[0] in "LMNPS" and c not in _BLANK for c in tidy):

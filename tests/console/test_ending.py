@@ -73,7 +73,7 @@ def test_a_reason_that_the_api_refuses_is_refused_at_its_field(server):
     visitor.open(path)
     page = visitor.send(path, {"typed_name": "nightly export", "reason": "x" * 501, "version": "1"})
     assert page.status_code == 422
-    assert "Must have at most 500 characters." in page.text
+    assert "Must have at most 500 characters, and has " in page.text
 
 
 def test_what_was_changed_meanwhile_is_looked_at_before_it_is_ended(server):

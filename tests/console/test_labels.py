@@ -98,3 +98,14 @@ def test_a_hostile_name_in_a_label_is_only_text(server):
     assert page.status_code == 422
     assert any(name in label for label in faults_on(page))
     assert "<script>alert" not in page.text
+
+
+def test_no_browser_cuts_what_the_server_would_take(server):
+    """`maxlength` counts UTF-16 units, of which an emoji has two; the server counts characters, and says how many."""
+    visitor = signed_in(server)
+    assert "maxlength" not in visitor.open("/credentials/new").text
+    page = visitor.send("/credentials/new", {"name": "🦀" * 101})
+    assert "<bdi>Name</bdi>: Must have at most 100 characters, and has 101." in page.text
+    made = visitor.send("/credentials/new", {"name": "🦀" * 100})
+    assert made.status_code == 201
+    assert "🦀" * 100 in made.text
