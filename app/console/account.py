@@ -124,7 +124,7 @@ class AccountPages:
         return Sent(ACCOUNT, "codes_off" if confirmed else "codes_dropped")
 
     def recovery_codes(self, visit: Visit) -> Reply:
-        return self._shown_once(self._recovery_codes.renew(visit.viewer), words.CODES_RENEWED)
+        return self._shown_once(self._recovery_codes.renew(visit.viewer, visit.caller.attempt), words.CODES_RENEWED)
 
     def _shown_once(self, codes: Sequence[str], done: str) -> Reply:
         """In the answer itself: nobody can come back to it."""

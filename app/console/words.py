@@ -328,7 +328,7 @@ NOT_FROM_OUR_PAGE = (
 )
 SENT_ALREADY = (
     "This form has been sent before, and what it asks for is done once. A secret that was shown then is not shown"
-    " again: if nobody kept it, regenerate it."
+    " again: if nobody kept it, make another one."
 )
 TOO_MANY_FIELDS = "This form has too many fields."
 NOT_YOUR_ROLE = "Your role does not allow this. Ask an owner of the organization."

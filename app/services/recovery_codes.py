@@ -10,11 +10,13 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.services.audit import Caller
 from app.services.sessions import Viewer
 from app.services.standing import changing
 from app.store import Store, Transaction
+from app.store.idempotency import Attempt
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
 from tokenserver.errors import Conflict
@@ -34,9 +36,11 @@ class RecoveryCodes:
         self._store = store
         self._clock = clock
 
-    def renew(self, viewer: Viewer) -> Sequence[str]:
-        """Ten new codes, which nobody will see again; the ones before are worth nothing."""
-        caller = viewer.caller()
+    def renew(self, viewer: Viewer, attempt: Attempt | None = None) -> Sequence[str]:
+        """Ten new codes, which nobody will see again; the ones before are worth nothing. None new for an attempt that
+        was carried out before, such as a page that is loaded once more: raises InProgress.
+        """
+        caller = replace(viewer.caller(), attempt=attempt)
         with changing(self._store, caller, self._clock) as (tx, now):
             if not tx.sign_in.has_second_factor(viewer.operator.id):
                 raise NothingToRecover

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from app.services.recovery_codes import digest_of
 from tests.support.accounts import FRESH, code, codes_of, secret_of, with_codes, with_passkey
 from tests.support.console import PASSWORD, Browser, hidden_fields, signed_in
 
@@ -52,6 +53,20 @@ def test_new_recovery_codes_replace_the_old_ones(server):
     assert not set(codes_of(page)) & set(old)
     for path in ("/account", "/account/recovery-codes"):
         assert not codes_of(visitor.open(path))
+
+
+def test_loading_the_page_of_recovery_codes_again_shows_none_and_makes_none(server):
+    """Without script the browser sends the form once more, as it was."""
+    visitor, _, _ = with_codes(server)
+    visitor.open("/account")
+    form = {name: value for name, value in hidden_fields(visitor.page_text).items() if name in {"csrf", "once"}}
+    kept = codes_of(visitor.send("/account/recovery-codes", form))
+    again = visitor.send("/account/recovery-codes", form)
+    assert (again.status_code, codes_of(again)) == (409, [])
+    assert "has been sent before" in again.text
+    with server.services.store.writing() as tx:
+        ada = tx.operators.by_email("ada@example.com")
+        assert tx.sign_in.use_recovery_code(ada.id, digest_of(ada.id, kept[0])), "those that were shown are good"
 
 
 def test_there_are_no_recovery_codes_to_make_without_a_second_factor(server):

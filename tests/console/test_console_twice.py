@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import app.console
 from tests.support.console import browser, hidden_fields, signed_in
 from tests.support.server import Server
 
@@ -49,3 +52,23 @@ def test_a_form_that_is_sent_many_times_at_once_makes_one(server, path, form, li
     assert answers[0] in {201, 303}
     assert set(answers[1:]) == {409}
     assert count(server, listed) == before + 1
+
+
+TWICE_IS_ONCE = {
+    "account.html", "codes.html", "passkey.html", "passkey_name.html", "password.html",  # of one person, who is asked
+    "proofs.html", "provider.html", "set_up.html", "sign_in.html", "navigation.html",
+    "bulk.html", "bulk_done.html", "list.html",  # show what would be done, or a file
+    "explain.html",
+}  # fmt: skip
+"""Where a form may be without the token that makes it be carried out once: what it does is the same done twice."""
+
+
+def test_every_form_that_changes_something_is_carried_out_once():
+    templates = Path(app.console.__file__).parent / "templates"
+    without = {
+        path.name
+        for path in templates.rglob("*.html")
+        for form in re.findall(r'<form\b[^>]*method="post".*?</form>', path.read_text(), re.DOTALL)
+        if "once" not in form
+    }
+    assert without - TWICE_IS_ONCE == set()
