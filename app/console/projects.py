@@ -72,9 +72,8 @@ class ProjectPages:
 
     def delete_asked(self, visit: Visit) -> Reply:
         project = self._organizations.get_project(visit.caller, visit.id)
-        inside = self._organizations.credentials_in(visit.caller, project.id)
-        values = {"project": project, "client_ids": inside[:MOST_NAMED], "count": len(inside)}
-        return Shown("projects/delete.html", values)
+        inside, count = self._organizations.credentials_in(visit.caller, project.id, MOST_NAMED)
+        return Shown("projects/delete.html", {"project": project, "inside": inside, "count": count})
 
     def delete(self, visit: Visit) -> Reply:
         self._organizations.delete_project(visit.caller, visit.id, version_of(visit.form))

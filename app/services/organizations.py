@@ -19,6 +19,7 @@ from app.services.standing import changing
 from app.store import Store, Transaction
 from tokenserver.clock import Clock
 from tokenserver.domain.audit import Event
+from tokenserver.domain.credential import Credential
 from tokenserver.domain.generation import Generation
 from tokenserver.domain.liveness import reference
 from tokenserver.domain.operators import READ_ALL, WRITE_ALL
@@ -138,10 +139,11 @@ class Organizations:
             )
         return after
 
-    def credentials_in(self, caller: Caller, project_id: str) -> Sequence[str]:
-        """The client IDs of those for whose sake the project cannot be deleted."""
+    def credentials_in(self, caller: Caller, project_id: str, limit: int) -> tuple[Sequence[Credential], int]:
+        """The first of those for whose sake the project cannot be deleted, and how many they are."""
         with self._store.reading() as tx:
-            return tx.organizations.in_project(caller.organization_id, _project(tx, caller, project_id).name)
+            inside = tx.organizations.in_project(caller.organization_id, _project(tx, caller, project_id).name)
+            return tx.credentials.some(caller.organization_id, inside[:limit]), len(inside)
 
     def delete_project(self, caller: Caller, project_id: str, version: int | None) -> None:
         with changing(self._store, caller, self._clock) as (tx, now):

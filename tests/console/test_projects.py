@@ -38,12 +38,12 @@ def test_a_name_that_cannot_be_is_refused_at_its_field(server):
 
 def test_one_with_credentials_in_it_is_not_deleted_and_leads_to_them(server):
     project = made(server)
-    inside = server.call("POST", "/v1/credentials", {"name": "inside", "project": "billing"}).get_json()
+    inside = server.call("POST", "/v1/credentials", {"name": "<b>inside</b>", "project": "billing"}).get_json()
     visitor = signed_in(server)
     where = f"/projects/{project['id']}/delete"
     page = visitor.open(where)
     assert "1 credential is in this project." in page.text
-    assert f"/console/credentials/{inside['client_id']}" in page.text
+    assert f'/console/credentials/{inside["client_id"]}"><bdi>&lt;b&gt;inside&lt;/b&gt;</bdi></a>' in page.text
     page = visitor.send(where, {"version": "1", "csrf": hidden_fields(visitor.open("/projects/new").text)["csrf"]})
     assert page.status_code == 409
     assert inside["client_id"] in page.text
