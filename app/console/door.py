@@ -10,7 +10,6 @@ that asks, but for secrets, and is theirs again afterwards (`kept_forms`).
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +24,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import dump_cookie
 
 from app.console import words
+from app.console.csrf import csrf_for, is_csrf_for
 from app.console.forms import CSRF, KEPT, ONCE, Form
+from app.console.packing import pack, takes_gzip
 from app.console.page import AskingAgain, Attached, Left, Page, Pages, Reply, Sent, Shown, Streamed, Visit
 from app.console.rendering import assets, rendering
 from app.console.telling import faults_by_field
@@ -34,7 +35,7 @@ from app.services.admission import Wanted
 from app.services.audit import Caller
 from app.services.idempotency import Attempt, InProgress
 from app.services.kept_forms import KeptForms, Typed
-from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Suspended, Viewer, Visitor, page_key
+from app.services.sessions import SECOND_FACTOR, Sessions, SignedOut, Suspended, Viewer, Visitor
 from app.settings import Settings
 from tokenserver.clock import Clock
 from tokenserver.domain.client_ip import TrustedProxies
@@ -270,7 +271,7 @@ class Console:
             "visit": visit,
             "viewer": None if visit.signed_in is None else visit.signed_in[0],
             "organizations": self._organizations(visit),
-            "csrf": csrf_of(token),
+            "csrf": csrf_for(token),
             "once": secrets.token_urlsafe(16),
             "notice": words.NOTICES.get(visit.query.get("notice", "")),
             "fault": None,
@@ -282,6 +283,7 @@ class Console:
         response = Response(
             self._rendering.page(shown.template, **values), shown.status, content_type="text/html; charset=utf-8"
         )
+        pack(response, request)
         if fresh_visit:
             self._set_cookie(response, _WITHOUT_SESSION, fresh_visit)
         return response
@@ -311,7 +313,7 @@ class Console:
         found = assets().get(name)
         if found is None:
             return self._nowhere()
-        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        packed = takes_gzip(request)
         response = Response(found.compressed if packed else found.content, content_type=found.kind)
         response.headers["Vary"] = "Accept-Encoding"
         if packed:
@@ -342,9 +344,8 @@ class Console:
         tokens = [visit.token] if visit.token else []
         if page.open or not tokens:  # a page that was made before somebody signed in does nothing in their name
             tokens.append(request.cookies.get(self._cookie_name(_WITHOUT_SESSION), ""))
-        expected = [csrf_of(token) for token in tokens if token]
-        given = visit.form.text(CSRF).encode()
-        if not ours or not any(hmac.compare_digest(given, one.encode()) for one in expected):
+        given = visit.form.text(CSRF)
+        if not ours or not any(is_csrf_for(given, token) for token in tokens if token):
             raise NotFromOurPage
 
     def _cookie_name(self, name: str) -> str:
@@ -383,11 +384,6 @@ def _sent(url: str) -> Response:
 def way(text: str) -> str:
     """A path of the console's own, from what a URL or a form says; the first page where it says anything else."""
     return text if _WAY.match(text) and not text.startswith("//") else "/"
-
-
-def csrf_of(token: str) -> str:
-    """What only a page can know that was made for whoever holds this cookie."""
-    return hashlib.sha256(f"csrf:{page_key(token)}".encode()).hexdigest()
 
 
 def _admitted(viewer: Viewer, wanted: Wanted) -> Caller:

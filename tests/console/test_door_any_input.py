@@ -16,7 +16,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app import create_services
-from app.console.door import HEADERS, csrf_of
+from app.console.csrf import csrf_for
+from app.console.door import HEADERS
 from app.services.sessions import Visitor
 from app.store.schema import migrate
 from tests.support.console import Browser, browser
@@ -215,7 +216,7 @@ def refuse_broken(page: TestResponse, what: str) -> None:
 
 
 def form_of(visitor: Browser, fields: list[tuple[str, str | bytes]]) -> bytes:
-    return urlencode([("csrf", csrf_of(token_of(visitor))), *fields]).encode()
+    return urlencode([("csrf", csrf_for(token_of(visitor))), *fields]).encode()
 
 
 def test_no_path_breaks_a_page(server, visitor):

@@ -22,6 +22,7 @@ NO_WORDS = {
     "text/html; charset": "a kind of file",
     "text/plain; charset": "a kind of file",
     "attachment; filename=": "a header",
+    "Accept-Encoding, Sec-Fetch-Site": "names of headers",
     "{} ({}{})": "nothing of its own",
     "{} {}": "nothing of its own",
     "{} {} UTC": "nothing of its own",
