@@ -202,6 +202,38 @@ def test_without_script_every_page_has_what_it_needs(first, browser, world, path
     visitor.context.close()
 
 
+def test_a_narrow_screen_has_the_places_in_a_menu_that_closes_as_menus_do(someone):
+    places = "nav.places a >> visible=true"
+    page = someone.go("/credentials")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    wide = page.locator(places).all_inner_texts()
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.locator(places).count() == 0
+    assert page.locator("h1").bounding_box()["y"] < 140
+    page.click(".menu summary")
+    assert page.locator(places).all_inner_texts() == wide
+    refuse_barriers(page)
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.locator(places).first.focus()
+    page.keyboard.press("Escape")
+    assert page.locator(places).count() == 0
+    assert page.evaluate("document.activeElement.textContent") == "Menu"
+    page.click(".menu summary")
+    page.click(".me summary")
+    assert page.locator(places).count() == 0
+    page.locator("main").click(position={"x": 5, "y": 5})
+    assert page.locator(".bar > details[open]").count() == 0
+
+
+def test_without_script_the_menu_of_a_narrow_screen_opens(first, browser, world):
+    visitor = person(browser, world, first.email, java_script_enabled=False, viewport={"width": 360, "height": 800})
+    visitor.sign_in()
+    visitor.page.click(".menu summary")
+    visitor.page.click("nav.places a:has-text('Audit log') >> visible=true")
+    assert visitor.page.url.endswith("/console/audit")
+    visitor.context.close()
+
+
 def test_strange_names_are_shown_as_they_are_and_do_nothing(someone, paths):
     for name, shown in {"credentials": [MARKUP, RIGHT_TO_LEFT, EMOJI], "audit": [MARKUP, EMOJI, RIGHT_TO_LEFT]}.items():
         text = someone.go(paths[name]).inner_text("main")

@@ -60,6 +60,17 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// What is open at the top closes as menus do: by Escape, and by a click elsewhere.
+function closesMenus(event) {
+  for (const menu of document.querySelectorAll(".bar > details[open]")) {
+    if (event.type === "click" && menu.contains(event.target)) continue;
+    if (event.type === "keydown" && menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
+  }
+}
+document.addEventListener("click", closesMenus);
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") closesMenus(event); });
+
 // A second click must not send a form twice.
 document.addEventListener("submit", (event) => {
   const form = event.target;
