@@ -4,7 +4,8 @@ Another site cannot act through a viewer's browser: what changes something must 
 browser says about it (Fetch Metadata, or Origin where that is missing) *and* by a token that only our page could know.
 
 Who is not signed in, or has to prove once more who they are, is asked to; what they had typed is kept in the page
-that asks, but for secrets, and is theirs again afterwards (`kept_forms`).
+that asks, but for secrets, and is theirs again afterwards (`kept_forms`). So it is when their session has ended in
+another tab, or another one has begun there: each page knows for whom it was made.
 """
 
 from __future__ import annotations
@@ -123,8 +124,8 @@ class Console:
             visit = replace(visit, form=_form_of(request))
             if request.headers.get("Sec-Fetch-Site") == "cross-site" and not _is_navigation(request):
                 raise NotFromOurPage
-            if page.method == "POST":
-                self._refuse_foreign(page, visit)
+            if page.method == "POST" and not self._is_of_this_session(page, visit):
+                return self._answered(visit, self._typed_before(page, visit))
             if not page.open or visit.token:
                 visit = self._signed_in(page, visit)
             if any(_ID.match(one) is None for one in ids.values()):
@@ -206,17 +207,35 @@ class Console:
         return Shown("sign_in.html", values, fault.status, cookie=cookie)
 
     def _kept(self, page: Page, visit: Visit) -> tuple[str, str]:
-        """Where to go on, and what was typed, sealed: for whoever had the session, if that is known."""
+        """Where to go on, and what was typed, sealed: for whom the page was made, if that is known."""
         if page.path in {PROVE, SECOND_STEP}:  # which had been asked on the way to somewhere
             return way(visit.form.text("to")), visit.form.text(KEPT)
-        operator_id = self._sessions.whose(visit.token) if page.method == "POST" else None
-        if operator_id is not None:
-            return visit.path, self._sealed(operator_id, visit)
+        author = self._author(visit) if page.method == "POST" else None
+        if author is not None:
+            return visit.path, self._sealed(author, visit)
         is_shown = any(other.path == page.path and other.method == "GET" for other in self._pages)
         return visit.path if is_shown else "/", ""
 
     def _sealed(self, operator_id: str, visit: Visit) -> str:
         return self._kept_forms.seal(operator_id, Typed(visit.path, list(visit.form.to_keep())))
+
+    def _typed_before(self, page: Page, visit: Visit) -> Reply:
+        """Of a page that was made for a session before, nothing is done: who typed it signs in, or looks first."""
+        author = self._author(visit)
+        if author is None or page.open or visit.partly:
+            raise NotFromOurPage
+        viewer = self._recognized(visit).signed_in
+        if viewer is None:
+            return self._asked_to_sign_in(page, visit, SignedOut())
+        typed: Typed | None = Typed(visit.path, list(visit.form.to_keep()))
+        if page.path == PROVE:  # which had been asked on the way to somewhere
+            typed = self._kept_forms.open(visit.form.text(KEPT), author)
+        if viewer[0].operator.id != author or typed is None:
+            raise NotFromOurPage
+        return Shown("go_on.html", {"to": way(typed.path), "fields": typed.fields, "by_itself": False}, 403)
+
+    def _author(self, visit: Visit) -> str | None:
+        return self._kept_forms.author(visit.form.text(CSRF).partition(".")[2])
 
     def _awaits_second_step(self, visit: Visit) -> bool:
         try:
@@ -271,7 +290,7 @@ class Console:
             "visit": visit,
             "viewer": None if visit.signed_in is None else visit.signed_in[0],
             "organizations": self._organizations(visit),
-            "csrf": csrf_for(token),
+            "csrf": self._csrf(visit, token),
             "once": secrets.token_urlsafe(16),
             "notice": words.NOTICES.get(visit.query.get("notice", "")),
             "fault": None,
@@ -338,15 +357,25 @@ class Console:
 
     # --- other sites ---
 
-    def _refuse_foreign(self, page: Page, visit: Visit) -> None:
+    def _is_of_this_session(self, page: Page, visit: Visit) -> bool:
+        """Whether a form comes from a page that was made for this session; raises NotFromOurPage where it cannot come
+        from a page of ours at all.
+        """
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         ours = site == "same-origin" if site is not None else origin == self._origin
+        if not ours:
+            raise NotFromOurPage
         tokens = [visit.token] if visit.token else []
         if page.open or not tokens:  # a page that was made before somebody signed in does nothing in their name
             tokens.append(request.cookies.get(self._cookie_name(_WITHOUT_SESSION), ""))
-        given = visit.form.text(CSRF)
-        if not ours or not any(is_csrf_for(given, token) for token in tokens if token):
-            raise NotFromOurPage
+        given = visit.form.text(CSRF).partition(".")[0]
+        return any(is_csrf_for(given, token) for token in tokens if token)
+
+    def _csrf(self, visit: Visit, token: str) -> str:
+        """What the forms of a page send: that it is ours, and for whom it was made."""
+        if visit.signed_in is None:
+            return csrf_for(token)
+        return f"{csrf_for(token)}.{self._kept_forms.sign(visit.viewer.operator.id)}"
 
     def _cookie_name(self, name: str) -> str:
         return f"__Host-{REALM}-{name}" if self._is_https else f"{REALM}-{name}"

@@ -31,8 +31,8 @@ HALF_OPEN = 10 * MINUTE
 """How long a session waits for its second factor."""
 _CLOCKS_DIFFER = 5 * MINUTE
 _TOUCHED_EVERY = MINUTE
-_KNOWN_FOR = 12 * HOUR
-"""How long it is known whose session it was: what they had typed when it ended is theirs."""
+_KEPT_FOR = 12 * HOUR
+"""How long after its end a session is forgotten: clocks differ, and settings change."""
 _LONGEST_AGENT = 200
 SECOND_FACTOR = "second_factor"
 """What a session awaits that was opened with a password where more is asked."""
@@ -195,12 +195,6 @@ class Sessions:
         tx.sessions.add(session)
         return token
 
-    def whose(self, token: str) -> str | None:
-        """The operator of a session, though it is over; None of one that was ended, or is long over."""
-        with self._store.reading() as tx:
-            session = tx.sessions.get(digest_of(token))
-        return None if session is None else session.operator_id
-
     def list(self, viewer: Viewer) -> Sequence[Session]:
         """Their own sessions that are live, newest use first."""
         now = self._clock()
@@ -257,9 +251,9 @@ class Sessions:
 
     def prune(self, now: float) -> bool:
         """Forget what has been over for a while, and who was wrong long ago. Never more to do at once."""
-        known_since = int(now) - _KNOWN_FOR
+        kept_since = int(now) - _KEPT_FOR
         with self._store.writing() as tx:
-            tx.sessions.prune(known_since - self.idle, known_since - self.longest, int(now))
+            tx.sessions.prune(kept_since - self.idle, kept_since - self.longest, int(now))
             prune_in(tx, now)
         return False
 

@@ -55,3 +55,22 @@ def test_what_was_altered_is_nothing(kept_forms):
 def test_a_form_of_many_equal_fields_takes_little_room(kept_forms):
     fields = [("client_ids", "tsc_0000000000000000000000")] * 1000
     assert len(kept_forms.seal("op_ada", Typed("/credentials/bulk", fields))) < 1500
+
+
+def test_a_page_knows_for_whom_it_was_made_as_long_as_that_lasts(kept_forms, clock):
+    signed = kept_forms.sign("op_ada")
+    assert signed != kept_forms.sign("op_ada")
+    clock.advance(LASTS - 1)
+    assert kept_forms.author(signed) == "op_ada"
+    clock.advance(1)
+    assert kept_forms.author(signed) is None
+
+
+@pytest.mark.parametrize("signed", ["", "x", "=", "ü", "\ud83d", "AAAA", "A" * 10_000])
+def test_what_was_not_signed_here_is_nobodys_page(kept_forms, signed):
+    assert kept_forms.author(signed) is None
+
+
+def test_what_was_typed_is_no_signature_and_a_signature_nothing_that_was_typed(kept_forms):
+    assert kept_forms.author(kept_forms.seal("op_ada", TYPED)) is None
+    assert kept_forms.open(kept_forms.sign("op_ada"), "op_ada") is None
