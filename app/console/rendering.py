@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from app.console import words
 from app.console.labels import labels_in
 from app.console.moments import ago, day, lasting, when
-from app.console.telling import in_words, told
+from app.console.telling import in_words, otherwise, told
 
 _HERE = Path(__file__).parent
 KINDS = {
@@ -47,7 +47,7 @@ class Rendering:
             lstrip_blocks=True,
         )
         self._templates.filters.update(when=when, day=day, ago=ago, lasting=lasting)
-        self._templates.filters.update(in_words=in_words, told=told, labels_in=labels_in)
+        self._templates.filters.update(in_words=in_words, otherwise=otherwise, told=told, labels_in=labels_in)
         self._templates.globals.update(words=words, url=self.url, static=self.static)
 
     def page(self, template: str, **values: Any) -> str:

@@ -7,12 +7,13 @@ import re
 import pytest
 
 from app.console import words
-from app.console.telling import faults_by_field, in_words, otherwise
+from app.console.telling import Refusals, faults_by_field, in_words, otherwise
 from app.services.catalogue import StillHeld
 from app.services.failures import TooManyFailures
 from tests.console.test_words import texts_of
 from tests.support.console import signed_in
 from tests.support.world import ROOT
+from tokenserver.domain.ip_notation import FaultKind
 from tokenserver.errors import Fault, InvalidInput, RateLimited
 
 API_SPEECH = re.compile(
@@ -27,8 +28,46 @@ ON_NO_PAGE = {
     "Name either client_ids or filter": "pages name credentials",
     "TOKENSERVER_": "settings",
     "Must be an IP address, or null": "resource servers report it",
+    "The signing key cannot be unsealed": "whoever runs the server is told",
 }
 """Beginnings of what people never read, and why."""
+FOR_PROGRAMS = {
+    "audit.py": "parameters of the API",
+    "claiming.py": "apps claim their secrets",
+    "explaining.py": "a story of many parts, which a page tells as it is",
+    "github_keys.py": "a scanner's",
+    "grant.py": "apps ask for tokens",
+    "installation.py": "for the shell",
+    "issuing.py": "apps ask for tokens",
+    "measures.py": "for Prometheus",
+    "revoking.py": "apps revoke tokens",
+    "usage.py": "resource servers report",
+}
+"""Modules of which no sentence is a refusal on a page, and why."""
+NO_REFUSALS = {
+    "An access token is required.",
+    "Client authentication failed.",
+    "Faults that are not listed here: {}.",
+    "Give text, or a list of texts.",
+    "Is not valid.",
+    "Only the grant type client_credentials is supported.",
+    "The access token is not valid.",
+    "The access token lacks a required role or scope.",
+    "The access token may not be used from this address.",
+    "The content type of the request is not supported.",
+    "The credential may not be used for this request.",
+    "The filter selects nothing in particular: name at least one member of it.",
+    "The operator whose personal credential it was has left.",
+    "The requested resource is unknown or not granted to this credential.",
+    "The requested scope is unknown, malformed or not granted to this credential.",
+    "There is no signing key yet: run python -m app bootstrap.",
+    "This address does not take that method.",
+    "This signing key is there already.",
+    "This text is blank: leave it out of the list.",
+    "More than {} credentials are selected: select fewer at a time.",
+}
+"""Of modules of which others are: no form of ours sends what they are about, or a page tells them by their code."""
+REFUSALS = ROOT / "app" / "console" / "templates" / "refusals.txt"
 
 
 def sentences():
@@ -48,6 +87,41 @@ def test_what_speaks_of_requests_is_said_otherwise_on_a_page():
     assert len(spoken) > 10, "or it looks in the wrong place"
     bare = [one for one in spoken if otherwise(one[1]) == one[1] and not one[1].startswith(tuple(ON_NO_PAGE))]
     assert not bare, "give it other words in app/console/words.py"
+
+
+def refusals() -> set[str]:
+    """What may be said to somebody who made a mistake: in what is filled in, `{}`."""
+    said = {text for module, text in sentences() if module not in FOR_PROGRAMS and is_sentence(text)}
+    return said | {kind.hint for kind in FaultKind} | {"Item {} (at character {}): {}", "The URL cannot be used: {}"}
+
+
+def is_sentence(text: str) -> bool:
+    return text[:1].isupper() and text.endswith((".", "?")) and " " in text
+
+
+def test_every_refusal_can_be_said_in_another_language():
+    listed = set(REFUSALS.read_text().splitlines())
+    told = {text for text in refusals() if text not in words.OTHERWISE and not text.startswith(tuple(ON_NO_PAGE))}
+    told = {text for text in told if not text.startswith(tuple(words.OTHERWISE_FROM))}
+    assert told - NO_REFUSALS - listed == set(), "put it into app/console/templates/refusals.txt"
+    nobody = {line for line in listed - refusals() if line and not line.startswith("#")}
+    assert nobody == set(), "nobody says this any more"
+    assert refusals() >= NO_REFUSALS
+
+
+def test_a_refusal_in_another_language_has_what_is_filled_in_and_what_is_not_translated_stays():
+    german = Refusals.read(
+        "# Whatever\n\nMust not be blank. = Darf nicht leer sein.\nMust be at least {}. = Mindestens {}.\n"
+        "Item {} (at character {}): {} = Zeichen {1}, Angabe {0}: {2}\nleave out the quotation marks. = ohne Striche.\n"
+        "Is required.\n"
+    )
+    assert german.told("Must not be blank.") == "Darf nicht leer sein."
+    assert german.told("Must be at least 60.") == "Mindestens 60."
+    assert (
+        german.told("Item 2 (at character 5): leave out the quotation marks.") == "Zeichen 5, Angabe 2: ohne Striche."
+    )
+    assert german.told("Is required.") == "Is required."
+    assert german.told("# Whatever") == "# Whatever"
 
 
 def test_what_has_other_words_is_still_said_somewhere():
