@@ -23,7 +23,6 @@ ASSETS = sum(
     for name in ("pico.indigo.min.css", "console.css", "htmx.min.js", "console.js", "passkeys.js", "icon.svg")
 )
 RANGES = ", ".join(f"198.51.{n}.0/26, 2001:db8:{n:x}::/64" for n in range(32))
-pytestmark = pytest.mark.slow
 WORDS = ["reads", "changes", "lists", "exports", "the", "a", "of", "every", "ledger", "invoice", "report", "shipment"]
 
 
