@@ -19,6 +19,7 @@ from tokenserver.clock import DAY, rfc3339, utc_now
 from tokenserver.domain.names import ADMIN_AUDIENCE
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+STRANGE = "https://strange.example.com"
 EMOJI, RIGHT_TO_LEFT = "🦀" * 100, "تصدير ليلي abc"
 NO_PAGES = {
     "static": "files",
@@ -114,8 +115,9 @@ def of_the_overview(world, someone) -> None:
         "interval": 0.5,
         "instance": "strange-1",
     }
-    asking = world.credential()
-    world.call(world.start_api(reports=reports), world.token(asking["client_id"], asking["client_secret"]))
+    asking = world.credential(grants=[{"audience": STRANGE, "access": "all_read"}])
+    reporting = world.start_api(audience=STRANGE, reports=reports)  # not the one whose instances others count
+    world.call(reporting, world.token(asking["client_id"], asking["client_secret"]))
     eventually(lambda: "strange-1" in someone.go("/").inner_text("main"), "a resource server that reports")
 
 
@@ -127,11 +129,11 @@ def things(world) -> tuple[dict[str, str], str]:
         return answer
 
     scopes = [{"name": "a:read", "access": "read", "description": MARKUP}]
-    body = {"audience": "https://strange.example.com", "name": RIGHT_TO_LEFT, "scopes": scopes}
+    body = {"audience": STRANGE, "name": RIGHT_TO_LEFT, "scopes": scopes}
     api = made("/v1/apis", {**body, "shared": True})
     role = made("/v1/roles", {"name": "strange_role", "description": MARKUP, "shared": True})
     project = made("/v1/projects", {"name": "strange"})
-    grants = [{"audience": "https://strange.example.com", "access": "all_read"}]
+    grants = [{"audience": STRANGE, "access": "all_read"}]
     for name in (MARKUP, RIGHT_TO_LEFT):
         changed = world.credential(
             name=name, description=name, roles=["strange_role"], grants=grants, project="strange"

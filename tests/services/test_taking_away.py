@@ -145,7 +145,7 @@ def test_the_platform_too_narrows_no_credential_that_may_do_more_than_it(three):
 def test_nobody_is_granted_what_is_being_shared_no_more(three):
     """Either the credential comes first and is named, or it is refused; and its tokens never outlive the sharing."""
     for _ in range(4):
-        made: list[object] = []
+        made: list[NewSecret] = []
 
         def unshare():
             three.catalogue.update_api(three.vendor, three.api().id, None, lambda api: replace(api, shared=False))

@@ -53,7 +53,8 @@ def numbered(count, ours):
 
 def read(store, ours, order, limit=3, between=lambda: None, **selects):
     """Client IDs and places, page after page."""
-    seen, after = [], None
+    seen: list[str] = []
+    after = None
     while True:
         with store.reading() as tx:
             page = tx.credentials.page(ours, Selection(order=order, **selects), after, limit, made_up.NOW)
