@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.services.catalogue import ApiDraft, RoleDraft, StillHeld
+from app.services.credentials import NewSecret
 from tests.support.neighbours import EVERYTHING, READS, Neighbours, client_id
 from tests.support.workshop import REPORTS, SCOPES, allowed, at_once, failed
 from tokenserver.domain.catalogue import Kind, Scope

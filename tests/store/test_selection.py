@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def numbered(count, ours):
 
 def read(store, ours, order, limit=3, between=lambda: None, **selects):
     """Client IDs and places, page after page."""
-    seen: list[str] = []
+    seen: list[Any] = []
     after = None
     while True:
         with store.reading() as tx:
