@@ -9,7 +9,6 @@ from app.services.audit import Caller, changes, schedule_shown
 from app.store import Transaction
 from tokenserver.domain.audit import Entry, Event
 from tokenserver.domain.credential import Credential
-from tokenserver.domain.generation import Floor
 from tokenserver.domain.liveness import reference
 
 
@@ -27,14 +26,13 @@ def save_changes(
     Each is told to its own organization, which is not the caller's where the platform takes away what it shared.
     """
     tx.credentials.save_all(changed)
-    told: dict[str, list[tuple[str, Floor]]] = {after.organization_id: [] for _, after in changed}
-    for before, after in changed:
-        for floor in after.generation.floors_to_tell(before.generation, now):
-            told[after.organization_id].append((reference(after.client_id), floor))
-    numbers: dict[str, int] = {}
-    for organization_id, floors in told.items():
-        numbers |= tx.feed.tell_all(organization_id, floors, now)
-    callers = {organization_id: replace(caller, organization_id=organization_id) for organization_id in told}
+    told = [
+        (after.organization_id, reference(after.client_id), floor)
+        for before, after in changed
+        for floor in after.generation.floors_to_tell(before.generation, now)
+    ]
+    numbers = tx.feed.tell_all(told, now)
+    callers = {after.organization_id: replace(caller, organization_id=after.organization_id) for _, after in changed}
     lines = []
     for before, after in changed:
         seq = numbers.get(reference(after.client_id))

@@ -58,11 +58,11 @@ class FeedStore:
 
     def tell_floors(self, organization_id: str, ref: str, floors: Iterable[Floor], now: float) -> int | None:
         """Append floors of one subject; the number of the last, or None when there was nothing to tell."""
-        return self.tell_all(organization_id, [(ref, floor) for floor in floors], now).get(ref)
+        return self.tell_all([(organization_id, ref, floor) for floor in floors], now).get(ref)
 
-    def tell_all(self, organization_id: str, told: Sequence[tuple[str, Floor]], now: float) -> dict[str, int]:
-        """Append floors of some subjects, in this order; by subject, the number of its last."""
-        return self._append(organization_id, [(FLOOR, ref, *floor) for ref, floor in told], now)
+    def tell_all(self, told: Sequence[tuple[str, str, Floor]], now: float) -> dict[str, int]:
+        """Append floors, each of an organization and a subject, in this order; by subject, the number of its last."""
+        return self._append([(organization_id, FLOOR, ref, *floor) for organization_id, ref, floor in told], now)
 
     def skip_to(self, seq: int) -> None:
         """Go on after `seq`: numbers that a lost future has used are never used again."""
@@ -74,11 +74,11 @@ class FeedStore:
         )
 
     def tell_revoked_key(self, organization_id: str, kid: str, now: float) -> int:
-        return self._append(organization_id, [(KEY, kid, 0, int(now))], now)[kid]
+        return self._append([(organization_id, KEY, kid, 0, int(now))], now)[kid]
 
     def tell_revoked_token(self, organization_id: str, token_id: str, expires_at: int, now: float) -> int:
         """Its moment is when it would have expired: the row is kept until nobody believes the token anyway."""
-        return self._append(organization_id, [(TOKEN, token_id, 0, expires_at)], now)[token_id]
+        return self._append([(organization_id, TOKEN, token_id, 0, expires_at)], now)[token_id]
 
     def count_revoked_tokens(self, organization_id: str, now: float) -> int:
         """Tokens of an organization that were revoked one by one and would still be live."""
@@ -93,8 +93,8 @@ class FeedStore:
         )
         return self._session.scalars(query).one()
 
-    def _append(self, organization_id: str, told: Sequence[tuple[str, str, int, int]], now: float) -> dict[str, int]:
-        """Kind, subject, floor and moment of each; numbered without a gap, under the counter's lock."""
+    def _append(self, told: Sequence[tuple[str, str, str, int, int]], now: float) -> dict[str, int]:
+        """Organization, kind, subject, floor and moment of each; numbered without a gap, under the counter's lock."""
         if not told:
             return {}
         last = self._session.scalars(
@@ -117,7 +117,7 @@ class FeedStore:
                     "effective_at": effective_at,
                     "told_ms": int(now * 1000),
                 }
-                for seq, (kind, ref, floor, effective_at) in numbered
+                for seq, (organization_id, kind, ref, floor, effective_at) in numbered
             ],
         )
         if last // _PRUNE_EVERY != (last - len(told)) // _PRUNE_EVERY:
@@ -129,4 +129,4 @@ class FeedStore:
         if self._session.get_bind().dialect.name == "postgresql":
             # A wake-up for the other nodes, delivered at commit; they poll as well.
             self._session.execute(select(func.pg_notify(CHANNEL, str(last))))
-        return {ref: seq for seq, (_, ref, _, _) in numbered}
+        return {ref: seq for seq, (_, _, ref, _, _) in numbered}
