@@ -170,7 +170,7 @@ ACTORS = {
 
 SEVERAL_ARE_CALLED_SO = "Several go by this name. Choose one on the page, then take the file along."
 NO_SUCH_ACTOR = (
-    "Nobody here goes by this name or e-mail address. Of who has left since, write the ID as it stands in a line of the"
+    "Nobody here goes by this name or e-mail address. Of whoever has left, write the ID as it stands in a line of the"
     " log: operator: and an ID."
 )
 NO_SUCH_CREDENTIAL = (
