@@ -109,7 +109,7 @@ def told_of(found: Iterable[Found], actors: Actors, caller: Caller) -> list[Told
     """Lines in words, with the names of those who did it and of what it was done to."""
     lines = [one.members for one in found]
     told = {said[who] for said in lines for who in ("actor", "credential")}
-    names = actors.names(caller, told | {_operator_in(said["detail"]) for said in lines} - {""})
+    names = actors.names(caller, told, {_operator_in(said["detail"]) for said in lines} - {""})
     return [_told(said, names) for said in lines]
 
 

@@ -48,7 +48,7 @@ class OneCredentialPages:
         values = {
             "view": view,
             "may_write": _may_write(visit, view),
-            "names": self._actors.names(visit.caller, _people_of(view)),
+            "names": self._actors.names(visit.caller, *_people_of(view)),
             "apis": apis,
             "usage": usage_shown(self._usage.of_credential(visit.caller, visit.id)),
             "applied": self._applied(visit, view, apis) if visit.viewer.may("apis:read") else [],
@@ -78,7 +78,7 @@ def _may_write(visit: Visit, view: CredentialView) -> bool:
     return visit.viewer.may("personal:write") and view.credential.owner_id == visit.viewer.operator.id
 
 
-def _people_of(view: CredentialView) -> set[str]:
+def _people_of(view: CredentialView) -> tuple[list[str], list[str]]:
     """Who made it, and whose it is."""
     owner = view.credential.owner_id
-    return {view.credential.created_by, *([] if owner is None else [f"operator:{owner}"])}
+    return [view.credential.created_by], [] if owner is None else [f"operator:{owner}"]

@@ -82,12 +82,12 @@ class CredentialPages:
     def _shown(self, visit: Visit, asked: Mapping[str, str], part: Part) -> Reply:
         credentials = [view.credential for view in part.views]
         actors = {credential.created_by for credential in credentials}
-        actors |= {f"operator:{credential.owner_id}" for credential in credentials if credential.owner_id}
+        owners = {f"operator:{credential.owner_id}" for credential in credentials if credential.owner_id}
         values = {
             "part": part,
             "query": asked,
             "only_own": visit.caller.only_own,
-            "names": self._actors.names(visit.caller, actors),
+            "names": self._actors.names(visit.caller, actors, owners),
             **self._choices(visit),
         }
         return Shown("credentials/list.html", values)

@@ -55,7 +55,7 @@ def _actor(text: str, actors: Actors, caller: Caller) -> Sequence[Called]:
         if name_key(text) in {actor, name_key(called)}:
             return [Called(actor, called)]
     if text.startswith((_CREDENTIAL, _OPERATOR)):
-        return [Called(text, actors.names(caller, [text]).get(text, ""))]
+        return [Called(text, actors.names(caller, [], [text]).get(text, ""))]
     if looks_like_client_id(text):
         return [Called(_CREDENTIAL + text, actors.names(caller, [text]).get(text, ""))]
     operators = _found(text, caller, actors.operators_called)

@@ -65,7 +65,9 @@ class Operators:
         self._clock = clock
 
     def add(self, caller: Caller, email: str, name: str, membership: Membership, *, platform_admin: bool) -> Member:
-        """A person who is known elsewhere stays who they are; nothing of that is told."""
+        """A person who is known elsewhere stays who they are; nothing of that is told: until they have been here, they
+        are called what the caller calls them.
+        """
         with changing(self._store, caller, self._clock) as (tx, now):
             return self.add_in(tx, caller, email, name, membership, platform_admin=platform_admin, now=now)
 
@@ -81,7 +83,7 @@ class Operators:
         now: float,
     ) -> Member:
         """The same as a part of a transaction."""
-        person = tx.operators.by_email(email)
+        person, called = tx.operators.by_email(email), None
         if person is None:
             person = Operator(new_id("op"), email, name, platform_admin, int(now))
             tx.operators.add(person)
@@ -89,6 +91,7 @@ class Operators:
             raise IsMember
         else:
             tx.sessions.uninvite(person.id)  # who made the link was to reach no more than what they were then
+            called = name
         made = replace(membership, operator_id=person.id, created_at=int(now))
         _refuse_unknown_rights(tx, caller, made)
         _refuse_beyond(tx, caller, Rights(PERMISSIONS[made.role], made.roles, made.grants))
@@ -96,9 +99,10 @@ class Operators:
             _refuse_beyond(tx, caller, Rights(PERMISSIONS[OperatorRole.PLATFORM_ADMIN]))
             person = replace(person, platform_admin=True)
             tx.operators.save(person)
-        tx.operators.add_member(caller.organization_id, made)
-        tx.audit.append(caller.did(Event.OPERATOR_ADDED, now, **_shown((person, made))))
-        return person, made
+        tx.operators.add_member(caller.organization_id, made, called)
+        added = (person if called is None else replace(person, name=called)), made
+        tx.audit.append(caller.did(Event.OPERATOR_ADDED, now, **_shown(added)))
+        return added
 
     def list(self, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[Member]:
         """Who has been a member for longest first."""
@@ -145,7 +149,11 @@ class Operators:
         after = edit(before)
         if after == before:
             return before
-        if after[0].name != before[0].name:
+        person, own = after[0], tx.operators.get(operator_id)
+        if own is not None and tx.operators.called(caller.organization_id, operator_id) is not None:
+            tx.operators.call(caller.organization_id, operator_id, person.name)  # here, and nowhere else
+            person = replace(person, name=own.name)
+        elif person.name != before[0].name:
             _refuse_renaming(tx, caller, operator_id)
         after = (after[0], replace(after[1], version=before[1].version + 1))
         _refuse_unknown_rights(tx, caller, after[1])
@@ -153,7 +161,7 @@ class Operators:
             _refuse_beyond(tx, caller, rights_of(*member))
         if before[1].role is OperatorRole.OWNER and after[1].role is not OperatorRole.OWNER:
             _refuse_last_owner(tx, caller)
-        tx.operators.save(after[0])
+        tx.operators.save(person)
         tx.operators.save_member(caller.organization_id, after[1], was=before[1])
         if not rights_of(*after).permissions <= rights_of(*before).permissions:
             tx.sessions.uninvite(operator_id)  # who made the link may not reach what they are now

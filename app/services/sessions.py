@@ -142,6 +142,8 @@ class Sessions:
         )
         tx.sessions.add(session)
         if awaits is None:
+            tx.operators.call(organization_id, operator.id, None)
+        if awaits is None:
             tx.sign_in.signed_in(operator.id, int(now))
             tx.audit.append(_line(Event.OPERATOR_SIGNED_IN, session, visitor, now, method=method))
         return token
@@ -165,6 +167,7 @@ class Sessions:
                 changed["organization_id"] = touched.organization_id
             with self._store.writing() as tx:
                 tx.sessions.change(session.id, **changed)
+                tx.operators.call(touched.organization_id, touched.operator_id, None)
             viewer = replace(viewer, session=touched)
         if viewer.is_shut_out and not also_suspended:
             raise Suspended
@@ -240,6 +243,7 @@ class Sessions:
             if there is None or tx.operators.rights(organization_id, viewer.operator.id) == NO_RIGHTS:
                 raise NotFound("There is no organization with this ID.")
             tx.sessions.change(viewer.session.id, organization_id=organization_id)
+            tx.operators.call(organization_id, viewer.operator.id, None)
 
     def organizations(self, viewer: Viewer) -> Sequence[Organization]:
         """Where they may look: their own, and every one for a platform admin (the first 200)."""

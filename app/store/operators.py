@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.store.models import InvitationRow, MembershipRow, OperatorRow, PasskeyRow, SessionRow, SignInRow
@@ -39,17 +39,20 @@ class OperatorStore:
         row = self._session.get(OperatorRow, operator_id)
         return None if row is None else operator_from(row)
 
-    def some(self, operator_ids: Sequence[str]) -> list[Operator]:
-        """Those of these that are there, wherever they are members."""
-        return [
-            operator_from(row)
-            for row in self._session.scalars(select(OperatorRow).where(OperatorRow.id.in_(operator_ids)))
-        ]
+    def some(self, organization_id: str, operator_ids: Sequence[str]) -> list[tuple[Operator, bool]]:
+        """Those of these that are there, wherever they are members; as they are called here, and whether they are one
+        here.
+        """
+        here = and_(MembershipRow.operator_id == OperatorRow.id, MembershipRow.organization_id == organization_id)
+        is_member = MembershipRow.operator_id.is_not(None)
+        query = select(OperatorRow, MembershipRow.called, is_member).outerjoin(MembershipRow, here)
+        found = self._session.execute(query.where(OperatorRow.id.in_(operator_ids)))
+        return [(_called(operator_from(person), called), bool(member)) for person, called, member in found]
 
     def member(self, organization_id: str, operator_id: str) -> Member | None:
         found = self._members(organization_id).where(OperatorRow.id == operator_id)
         row = self._session.execute(found).first()
-        return None if row is None else (operator_from(row[0]), membership_from(row[1]))
+        return None if row is None else _member(*row)
 
     def rights(self, organization_id: str, operator_id: str) -> Rights:
         """What the operator holds there; of one who is no member, nothing."""
@@ -68,7 +71,7 @@ class OperatorStore:
         """Who has been a member for longest first; `after` is the place of the last one seen."""
         place = (MembershipRow.created_at, MembershipRow.operator_id)
         query = in_order(self._members(organization_id), place, after).limit(limit)
-        return [(operator_from(person), membership_from(row)) for person, row in self._session.execute(query)]
+        return [_member(*found) for found in self._session.execute(query)]
 
     def owners(self, organization_id: str) -> int:
         """How many owners the organization has."""
@@ -100,16 +103,30 @@ class OperatorStore:
         row.name, row.platform_admin = operator.name, operator.platform_admin
         self._session.flush()
 
-    def add_member(self, organization_id: str, membership: Membership) -> None:
+    def add_member(self, organization_id: str, membership: Membership, called: str | None = None) -> None:
+        """`called`: by which name, of somebody whose own is not for those here to read before they have been here."""
         self._session.add(
             MembershipRow(
                 organization_id=organization_id,
                 operator_id=membership.operator_id,
                 created_at=membership.created_at,
+                called=called,
                 **_columns(membership),
             )
         )
         self._session.flush()
+
+    def called(self, organization_id: str, operator_id: str) -> str | None:
+        """By which name they go here, where it is not their own; see `MembershipRow`."""
+        row = self._session.get(MembershipRow, (organization_id, operator_id))
+        return None if row is None else row.called
+
+    def call(self, organization_id: str, operator_id: str, name: str | None) -> None:
+        """None: they have been here, and go by their own name from now on."""
+        row = self._session.get(MembershipRow, (organization_id, operator_id))
+        if row is not None and row.called != name:
+            row.called = name
+            self._session.flush()
 
     def save_member(self, organization_id: str, membership: Membership, *, was: Membership) -> None:
         row = self._session.get_one(MembershipRow, (organization_id, was.operator_id))
@@ -130,7 +147,18 @@ class OperatorStore:
             self._session.flush()
 
     def sign_ins(self, organization_id: str, operator_ids: Sequence[str], now: float) -> dict[str, SignInFacts]:
-        """How each of these operators stands with signing in, by ID."""
+        """How each of these operators stands with signing in, by ID; of who has not been here yet, whether they are
+        invited and nothing else.
+        """
+        strangers = set(
+            self._session.scalars(
+                select(MembershipRow.operator_id).where(
+                    MembershipRow.organization_id == organization_id,
+                    MembershipRow.operator_id.in_(operator_ids),
+                    MembershipRow.called.is_not(None),
+                )
+            )
+        )
         codes = select(SignInRow.operator_id).where(
             SignInRow.operator_id.in_(operator_ids), SignInRow.totp_since.is_not(None)
         )
@@ -149,7 +177,12 @@ class OperatorStore:
         last = {row[0]: row[1] for row in self._session.execute(signed_in)}
         seen = {row[0]: row[1] for row in self._session.execute(here)}
         invited = {row[0]: row[1] for row in self._session.execute(links)}
-        return {one: SignInFacts(one in second, seen.get(one), invited.get(one), last.get(one)) for one in operator_ids}
+        return {
+            one: SignInFacts(invited_until=invited.get(one))
+            if one in strangers
+            else SignInFacts(one in second, seen.get(one), invited.get(one), last.get(one))
+            for one in operator_ids
+        }
 
     @staticmethod
     def _members(organization_id: str) -> Select[OperatorRow, MembershipRow]:
@@ -158,6 +191,14 @@ class OperatorStore:
             .join(MembershipRow, MembershipRow.operator_id == OperatorRow.id)
             .where(MembershipRow.organization_id == organization_id)
         )
+
+
+def _member(person: OperatorRow, row: MembershipRow) -> Member:
+    return _called(operator_from(person), row.called), membership_from(row)
+
+
+def _called(person: Operator, called: str | None) -> Operator:
+    return person if called is None else replace(person, name=called)
 
 
 def _columns(membership: Membership) -> dict[str, object]:

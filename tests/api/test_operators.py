@@ -189,7 +189,7 @@ def test_a_person_is_a_member_of_several_organizations_and_of_each_once(api):
     other = api.ok("POST", "/v1/organizations", {"name": "Another"})
     headers = {"Tokenserver-Organization": other["id"]}
     there = api.ok("POST", "/v1/operators", {"email": address, "role": "auditor"}, headers=headers)
-    assert (there["id"], there["role"], there["name"]) == (here["id"], "auditor", "Ada")
+    assert (there["id"], there["role"], there["name"]) == (here["id"], "auditor", ""), "they have not been there yet"
     api.ok("DELETE", f"/v1/operators/{here['id']}")
     assert api.ok("GET", f"/v1/operators/{here['id']}", headers=headers)["role"] == "auditor"
 

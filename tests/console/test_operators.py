@@ -282,6 +282,35 @@ def test_who_is_known_elsewhere_is_added_without_a_link_by_who_may_not_make_one(
     assert "/set-up/" not in page.text
 
 
+def test_of_whoever_is_known_elsewhere_nothing_is_told_until_they_have_been_here(server):
+    """Or else anybody could ask by an e-mail address who has an account at this server, and what they are called."""
+    other = server.call("POST", "/v1/organizations", {"name": "Other"}).get_json()["id"]
+    known = {"email": "grace@example.com", "role": "member", "name": "Grace Hopper"}
+    server.call("POST", "/v1/operators", known, headers={"Tokenserver-Organization": other})
+    curious = signed_in(server, "asks@example.com", "admin")
+    asked = {**known, "name": "Somebody"}
+    made = server.call("POST", "/v1/operators", asked).get_json()
+    unknown = server.call("POST", "/v1/operators", {**asked, "email": "new@example.com"}).get_json()
+    assert {**made, "id": "", "email": ""} == {**unknown, "id": "", "email": ""}
+    where = f"/operators/{made['id']}"
+
+    def seen():
+        return "".join(curious.open(path).text for path in ("/operators", where, f"{where}/link", "/audit"))
+
+    assert "Somebody" in seen()
+    assert "Hopper" not in seen()
+    assert "Saved." in edit(curious, made["id"], role="member", name="Another").text, "it is what they are called here"
+    assert "Another" in seen()
+    assert "Hopper" not in seen()
+    server.call("DELETE", f"/v1/operators/{made['id']}")
+    assert "Hopper" not in curious.open("/audit").text, "nor is it when they were taken away again"
+    theirs = signed_in(server, "grace@example.com", "member", name="Somebody")
+    assert "Hopper" not in curious.open("/operators").text
+    here = server.installed.organization_id
+    theirs.send("/organization", {"organization": here})
+    assert "Grace Hopper" in curious.open("/operators").text
+
+
 def test_removing_wants_the_address_typed_and_revokes_personal_credentials(server):
     one = operator(server, "bob@example.com", "member")
     own = server.call("POST", "/v1/credentials", {"name": "bob's own", "owner": one}).get_json()

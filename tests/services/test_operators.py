@@ -84,6 +84,10 @@ def test_who_belongs_to_others_too_is_renamed_by_none_of_them(workshop, caller):
     def rename(member):
         return replace(member[0], name="Somebody else"), member[1]
 
+    assert operators.update(theirs, person.id, None, rename)[0].name == "Somebody else", "until they have been there"
+    assert operators.get(caller, person.id)[0].name == ""
+    with workshop.services.store.writing() as tx:
+        tx.operators.call(other.organization_id, person.id, None)
     with pytest.raises(BeyondYou) as refused:
         operators.update(theirs, person.id, None, rename)
     assert refused.value.part == "name"

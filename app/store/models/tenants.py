@@ -52,7 +52,8 @@ class OperatorRow(Base):
 
 class MembershipRow(Base):
     """What an operator is in an organization. `roles` and `grants` (JSON, as of a credential) bound what a member's
-    personal credentials may hold; null is all that the organization has.
+    personal credentials may hold; null is all that the organization has. `called` is what whoever added them has
+    called them, of somebody who was known elsewhere and has not been here yet; null: they go by their own name.
     """
 
     __tablename__ = "membership"
@@ -65,3 +66,4 @@ class MembershipRow(Base):
     grants: Mapped[str | None]
     created_at: Mapped[int]
     version: Mapped[int]
+    called: Mapped[str | None]
