@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,8 @@ import pytest
 from tests.support.callers import ANYBODY, Request, bearer, by_asgi, by_wsgi, in_loop
 from tests.support.forgeries import with_header
 from tests.support.transports import Gate, RealTime
+from tests.support.world import eventually
+from tokenserver.resource import background
 from tokenserver.resource.patience import MOST_WAITING
 from tokenserver.resource.testing import FakeIssuer
 
@@ -190,8 +193,9 @@ def test_stopping_ends_the_thread_and_starting_begins_again(issuer, threaded):
     assert len(threads_of_ours()) == 1
 
 
-def test_the_thread_survives_whatever_the_transport_does(issuer, threaded):
-    faults = [RuntimeError, MemoryError, RecursionError, AttributeError]
+def test_the_thread_survives_whatever_the_transport_does(issuer, threaded, monkeypatch):
+    monkeypatch.setattr(background, "LONGEST_PAUSE", 0.02)
+    faults = [RuntimeError, MemoryError, RecursionError, AttributeError, SystemExit, GeneratorExit]
 
     def fetch(*asked):
         if faults:
@@ -201,6 +205,55 @@ def test_the_thread_survives_whatever_the_transport_does(issuer, threaded):
     verifier = threaded(fetch=fetch)
     assert verifier.ready(10)
     assert not faults
+
+
+@pytest.mark.fault(
+    "the log of the app fails in the thread that hears the news, or its function for a secret ends the thread",
+    "the thread goes on: what is ended is refused as ever",
+)
+def test_the_thread_survives_a_log_that_fails_where_there_is_no_request(issuer, threaded, call, monkeypatch):
+    """As filters do that ask a framework for the request at hand."""
+    failed = []
+
+    class OfARequest(logging.Filter):
+        def filter(self, record):
+            failed.append(record.msg)
+            raise RuntimeError("Working outside of request context.")
+
+    monkeypatch.setattr(background, "LONGEST_PAUSE", 0.02)
+    asks = OfARequest()
+    log = logging.getLogger("tokenserver.resource")
+    log.addFilter(asks)
+    try:
+        verifier, token = threaded(), issuer.token()
+        assert call(verifier, ANYBODY, bearer(token)).status == 200
+        issuer.goes_down()
+        eventually(lambda: failed, "the failure was to be logged")
+        issuer.comes_back()
+        issuer.regenerate()
+        eventually(lambda: call(verifier, ANYBODY, bearer(token)).status == 401, "the end has arrived")
+    finally:
+        log.removeFilter(asks)
+
+
+def test_where_no_thread_is_to_be_had_the_next_request_tries_again_and_none_is_left_behind(
+    issuer, threaded, call, monkeypatch
+):
+    start, begun = threading.Thread.start, []
+
+    def scarce(thread):
+        if thread.name.startswith("tokenserver-"):
+            begun.append(thread)
+            if len(begun) in {2, 4}:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    verifier = threaded(wait=5)  # needs two
+    for _ in range(2):
+        assert call(verifier, ANYBODY, bearer(issuer.token())).status == 503
+    assert call(verifier, ANYBODY, bearer(issuer.token())).status == 200
+    eventually(lambda: len(threads_of_ours()) == 2, "those that were begun in vain have ended")
 
 
 def run(program):

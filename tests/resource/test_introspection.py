@@ -111,16 +111,17 @@ def test_a_verifier_answers_503_then_and_logs_no_secret(desk, issuer, clock, cap
     assert not any(hidden in caplog.text for hidden in ("tss_", token, "dHNzX"))
 
 
-def test_a_function_for_the_secret_that_fails_is_503(issuer, clock):
+@pytest.mark.parametrize("fault", [FileNotFoundError, SystemExit])
+def test_a_function_for_the_secret_that_fails_is_503(fault, issuer, clock):
     def unreadable() -> str:
-        raise FileNotFoundError("/run/secrets/introspection")
+        raise fault("/run/secrets/introspection")
 
     verifier = issuer.verifier(on_stale="introspect", credential=("tsc_a", unreadable))
     verifier.refresh()
     issuer.stops_telling()
     clock.advance(31)
     assert by_wsgi(verifier, ANYBODY, bearer(issuer.token())).status == 503
-    assert verifier.health()["introspection"]["last_error"] == "unexpected FileNotFoundError"
+    assert verifier.health()["introspection"]["last_error"] == f"unexpected {fault.__name__}"
 
 
 def test_over_plain_http_elsewhere_the_secret_is_not_sent_unasked(issuer):

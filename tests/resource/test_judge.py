@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.support.callers import ANYBODY, Request, bearer
@@ -10,7 +12,7 @@ from tokenserver.domain.allowed_ips import AllowedIPs
 from tokenserver.errors import AddressRefused, InvalidToken, Unavailable
 from tokenserver.resource import Require
 from tokenserver.resource.cache import ProvenTokens
-from tokenserver.resource.testing import FakeIssuer
+from tokenserver.resource.testing import FakeClock, FakeIssuer
 
 
 @pytest.fixture
@@ -194,6 +196,76 @@ def test_a_clock_hours_ahead_closes_and_is_forgiven_when_it_is_set_right(issuer,
     issuer.comes_back()
     clock.advance(1)
     assert status_of(token) == 200
+
+
+@pytest.fixture
+def elsewhere(issuer):
+    """A verifier of another machine, with the clock of that machine."""
+    there = FakeClock(issuer.clock())
+    verifier = issuer.verifier(clock=there, monotonic=there.monotonic)
+
+    def passes(token):
+        verifier.refresh()
+        try:
+            verifier.verify(token, ANYBODY)
+        except InvalidToken:
+            return InvalidToken
+        except Unavailable:
+            return Unavailable
+        return True
+
+    def advance(seconds):
+        issuer.clock.advance(seconds)
+        there.advance(seconds)
+
+    return SimpleNamespace(clock=there, verifier=verifier, passes=passes, advance=advance)
+
+
+def test_a_clock_that_jumps_ahead_an_hour_closes_and_says_why_until_it_is_set_right(issuer, elsewhere, caplog):
+    token = issuer.token()
+    assert elsewhere.passes(token) is True
+    elsewhere.clock.step(3600)
+    assert elsewhere.passes(token) is Unavailable
+    assert "is the clock here ahead" in elsewhere.verifier.health()["last_errors"]["age"]
+    elsewhere.clock.step(-3600)
+    elsewhere.advance(1)
+    assert elsewhere.passes(token) is True
+    assert elsewhere.verifier.health()["last_errors"] == {}
+
+
+def test_a_clock_that_jumps_back_an_hour_changes_nothing(issuer, elsewhere):
+    token, short = issuer.token(), issuer.token(lifetime=60)
+    assert elsewhere.passes(token) is True
+    elsewhere.clock.step(-3600)
+    assert elsewhere.passes(token) is True
+    elsewhere.advance(60)
+    assert (elsewhere.passes(token), elsewhere.passes(short)) == (True, InvalidToken)
+    issuer.regenerate()
+    elsewhere.advance(1)
+    assert elsewhere.passes(token) is InvalidToken
+
+
+@pytest.mark.fault(
+    "the machine slept (a laptop, a virtual machine that was moved)",
+    "503 until the feed was read again, which it is at once; then all that has ended meanwhile is known",
+)
+def test_a_machine_that_slept_judges_nobody_by_the_news_from_before(issuer, elsewhere):
+    token = issuer.token(lifetime=3600)
+    assert elsewhere.passes(token) is True
+    issuer.clock.advance(1800)
+    elsewhere.clock.step(1800)  # the monotonic clock stood still
+    with pytest.raises(Unavailable):
+        elsewhere.verifier.judge.prove(token)
+    assert elsewhere.passes(token) is True, "the news is there"
+    issuer.regenerate()
+    ended, token = token, issuer.token()
+    issuer.clock.advance(8 * 3600)
+    elsewhere.clock.step(8 * 3600)
+    assert (elsewhere.passes(ended), elsewhere.passes(token), elsewhere.passes(issuer.token())) == (
+        InvalidToken,
+        InvalidToken,
+        True,
+    )
 
 
 # --- stale news -------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from weakref import WeakSet
 
 from tokenserver.resource.sources import LONGEST_PAUSE, Sources
@@ -58,12 +59,12 @@ class Background:
                 return
             self._stopping = threading.Event()
             works = [self._sources.poll_if_due, self._errands] if self._sources.holds else [self._sources.attend]
-            for work in (*works, *filter(None, [self._beside])):
-                wake = threading.Event()
-                named = f"tokenserver-{work.__name__.strip('_')}"
-                thread = threading.Thread(target=_loop, args=(work, wake, self._stopping), name=named, daemon=True)
-                thread.start()
-                self._threads.append((thread, wake))
+            try:
+                for work in (*works, *filter(None, [self._beside])):
+                    self._begin(work)
+            except RuntimeError:  # no more threads are to be had: those that were begin again with the others
+                self._end()
+                raise
             self.running = True
             _leave_with_the_process()
 
@@ -71,10 +72,8 @@ class Background:
         """Fetch no more. What is known stays, and grows old."""
         with self._lock:
             self.stopped, self.running = True, False
-            threads, self._threads = self._threads, []
-            self._stopping.set()
-        for thread, wake in threads:
-            wake.set()
+            threads = self._end()
+        for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(timeout)
 
@@ -107,6 +106,21 @@ class Background:
         self._lock = threading.Lock()
         self._threads = []
 
+    def _begin(self, work: Callable[[], float]) -> None:
+        wake = threading.Event()
+        named = f"tokenserver-{work.__name__.strip('_')}"
+        thread = threading.Thread(target=_loop, args=(work, wake, self._stopping), name=named, daemon=True)
+        thread.start()
+        self._threads.append((thread, wake))
+
+    def _end(self) -> list[threading.Thread]:
+        """Tell the threads to end; what is to be joined."""
+        threads, self._threads = self._threads, []
+        self._stopping.set()
+        for _, wake in threads:
+            wake.set()
+        return [thread for thread, _ in threads]
+
     def _errands(self) -> float:
         self._sources.run_errands()
         return LONGEST_PAUSE
@@ -117,8 +131,9 @@ def _loop(work: Callable[[], float], wake: threading.Event, stopping: threading.
         wake.clear()  # before the work, so that a wish that comes during it is seen in the next round
         try:
             pause = work()
-        except Exception as fault:  # noqa: BLE001  the thread must live; `Sources` notes what it can name itself
-            log.error("unexpected %s in the background", type(fault).__name__)  # noqa: TRY400  no text of a stranger
+        except BaseException as fault:  # noqa: BLE001  the thread must live, after a `sys.exit` of the app's as well
+            with suppress(Exception):  # a filter of the app's log may look for a request, and there is none here
+                log.error("unexpected %s in the background", type(fault).__name__)  # noqa: TRY400  no stranger's text
             pause = LONGEST_PAUSE
         wake.wait(pause)
 

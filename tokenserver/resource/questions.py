@@ -85,7 +85,7 @@ class Questions:
             self._settle(token_id, active=self._is_active(token, token_id))
         except NoNews as fault:
             self._settle(token_id, failure=fault.detail)
-        except Exception as fault:  # noqa: BLE001  the app's function for the secret may raise anything
+        except BaseException as fault:  # noqa: BLE001  the app's function for the secret may raise anything, or exit
             self._settle(token_id, failure=f"unexpected {type(fault).__name__}")
 
     def _settle(self, token_id: str, *, active: bool | None = None, failure: str | None = None) -> None:

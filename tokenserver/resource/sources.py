@@ -119,7 +119,8 @@ class Sources:
     def _note_staleness(self) -> None:
         stale = self.is_stale()
         self.stale_spells += stale and "age" not in self.failures
-        self._note("age", "what is known is too old" if stale else None)
+        but = "" if self._failed_polls else ", though the issuer answers: is the clock here ahead, or a cache between?"
+        self._note("age", f"what is known is too old{but}" if stale else None)
 
     def run_errands(self) -> None:
         """Fetch what requests have asked for."""
