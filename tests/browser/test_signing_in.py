@@ -7,7 +7,7 @@ from tests.support.chromium import person, refuse_barriers
 
 def test_the_first_operator_follows_the_link_signs_out_and_in_again(first):
     page = first.page
-    page.click("summary")
+    page.click(".me summary")
     page.click("text=Sign out")
     assert "You are signed out." in page.inner_text("main")
     first.sign_in()
