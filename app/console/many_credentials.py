@@ -57,7 +57,7 @@ class ManyCredentialsPages:
         return self._would(visit, _chosen(visit))
 
     def preview_again(self, visit: Visit, _: TokenServerError) -> Reply:
-        action, named = _action(visit.form), visit.form.text("client_ids").split()
+        action, named = action_in(visit.form), visit.form.text("client_ids").split()
         check(BulkChange, {"action": action.value, "client_ids": named})
         return self._would(visit, Task(action, tuple(named), Selection()), visit.form.text("rest"))
 
@@ -65,11 +65,11 @@ class ManyCredentialsPages:
         """It cannot even be said what it would do."""
         action = visit.form.text("action")
         values = {"action": action if action in set(Action) else Action.DISABLE.value, "typed": {}}
-        nothing = {"outcomes": [], "doable": [], "names": {}, "most": 0, "filters": {}, "rest": ""}
+        nothing = {"outcomes": [], "doable": [], "names": {}, "most": 0, "filters": {}, "rest": "", "count_of_all": 0}
         return Shown("credentials/bulk.html", {**values, **nothing})
 
     def apply(self, visit: Visit) -> Reply:
-        form, action = visit.form, _action(visit.form)
+        form, action = visit.form, action_in(visit.form)
         named = form.text("client_ids").split()
         body: dict[str, Any] = {"action": action.value, "client_ids": named, "reason": form.text("reason")}
         hours = form.number("grace_hours")
@@ -84,7 +84,7 @@ class ManyCredentialsPages:
             "action": action.value,
             "outcomes": outcomes,
             "names": self._names(visit, outcomes),
-            "filters": _filters(form),
+            "filters": filters_in(form),
             "rest": form.text("rest"),
             "as_json": _secrets_as_json(self._settings.issuer, outcomes),
         }
@@ -93,14 +93,20 @@ class ManyCredentialsPages:
     def _would(self, visit: Visit, task: Task, rest: str = "") -> Reply:
         outcomes, after = self._bulk.part(replace(visit.caller, attempt=None), replace(task, dry_run=True))
         form = visit.form
+        count, begin = form.number("total") or 0, form.text("begin")
+        if after is not None and task.action is not Action.ROTATE and not form.text("rest"):
+            count, first = self._bulk.extent(visit.caller, task.selection)
+            begin = "" if first is None else cursor_at(first, task.selection.order.value)
         values = {
             "action": task.action.value,
             "outcomes": outcomes,
             "doable": [outcome.client_id for outcome in outcomes if outcome.changes],
             "names": self._names(visit, outcomes[:MOST_SHOWN]),
             "most": MOST_SHOWN,
-            "filters": _filters(form),
+            "filters": filters_in(form),
             "rest": rest if after is None else cursor_at(after, task.selection.order.value),
+            "count_of_all": count,
+            "begin": begin,
             "typed": {name: form.text(name) for name in ("reason", "grace_hours")},
         }
         return Shown("credentials/bulk.html", values)
@@ -111,9 +117,9 @@ class ManyCredentialsPages:
 
 def _chosen(visit: Visit) -> Task:
     """Those that are ticked or, on request, all that match the filters."""
-    form, action = visit.form, _action(visit.form)
+    form, action = visit.form, action_in(visit.form)
     if form.flag("all"):
-        filters = _filters(form)
+        filters = filters_in(form)
         if not filters:
             raise InvalidInput([Fault("/all", words.FILTER_FIRST)])
         selection = selection_of(filters, visit.now)
@@ -128,11 +134,11 @@ def _chosen(visit: Visit) -> Task:
     return Task(action, tuple(named), Selection())
 
 
-def _filters(form: Form) -> dict[str, str]:
+def filters_in(form: Form) -> dict[str, str]:
     return {name: form.text(name) for name in FILTERS if name != "sort" and form.text(name)}
 
 
-def _action(form: Form) -> Action:
+def action_in(form: Form) -> Action:
     try:
         return Action(form.text("action"))
     except ValueError:

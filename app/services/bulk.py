@@ -66,7 +66,8 @@ class TooMany(Conflict):
 class Task:
     """What shall be done. `client_ids` or, where they are None, what `selection` selects.
 
-    `in_parts`: where more are selected than can be changed at once, to the first of them `after` a place.
+    `in_parts`: where more are selected than can be changed at once, to the first of them `after` a place. `leaves_out`:
+    those to which it cannot be done are told, and it is done to the others.
     """
 
     action: Action
@@ -76,6 +77,7 @@ class Task:
     grace_seconds: int = 0
     dry_run: bool = False
     in_parts: bool = False
+    leaves_out: bool = False
     after: Place | None = None
 
 
@@ -100,6 +102,19 @@ class Bulk:
         """In the order of client IDs."""
         return self.part(caller, order)[0]
 
+    def extent(self, caller: Caller, selection: Selection) -> tuple[int, Place | None]:
+        """How many are selected, and the place before the first of them: whoever is made later is before it, where the
+        newest are first.
+        """
+        now = self._clock()
+        with self._store.reading() as tx:
+            first = tx.credentials.page(caller.organization_id, selection, None, 1, now)
+            count = tx.credentials.count(caller.organization_id, selection, now)
+        if not first:
+            return 0, None
+        moment, client_id = first[0][1]
+        return count, (moment, f"{client_id}_")
+
     def part(self, caller: Caller, order: Task) -> tuple[list[Outcome], Place | None]:
         """With the place after which to go on with the rest; None where there is none."""
         with changing(self._store, caller, self._clock) as (tx, now):
@@ -117,7 +132,7 @@ class Bulk:
             refused = [outcome.client_id for outcome in outcomes if outcome.refusal is not None]
             if order.dry_run:
                 return outcomes, rest
-            if refused:
+            if refused and not order.leaves_out:
                 raise NotAll(refused)
             if changed:
                 save_changes(tx, caller, _EVENTS[order.action], changed, now)

@@ -86,6 +86,14 @@ class CredentialStore:
         query = select(CredentialRow.client_id).where(CredentialRow.organization_id == organization_id)
         return len(self._session.scalars(query.limit(FEW + 1)).all()) <= FEW
 
+    def count(self, organization_id: str, selection: Selection, now: float) -> int:
+        """How many are selected."""
+        mine = select(func.count()).where(
+            CredentialRow.organization_id == organization_id, CredentialRow.deleted_at.is_(None)
+        )
+        count: int = self._session.scalars(selected(mine, selection, now)).one()
+        return count
+
     def some(self, organization_id: str, client_ids: Sequence[str]) -> list[Credential]:
         """Those of these that are there; in the order of client IDs."""
         if not client_ids:

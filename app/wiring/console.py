@@ -17,6 +17,7 @@ from app.console.explain import ExplainPages
 from app.console.first_steps import FirstStepsPages
 from app.console.keys import KeyPages
 from app.console.many_credentials import ManyCredentialsPages
+from app.console.many_rounds import ManyRoundsPages
 from app.console.new_credential import NewCredentialPages
 from app.console.new_secret import NewSecretPages
 from app.console.operators import OperatorPages
@@ -81,7 +82,9 @@ def _pages_of_credentials(services: Services, settings: Settings) -> Iterator[Pa
     credentials, catalogue, organizations = services.credentials, services.catalogue, services.organizations
     yield CredentialPages(credentials, catalogue, organizations, services.operators, services.actors).pages()
     yield NewCredentialPages(credentials, catalogue, organizations, settings).pages()
-    yield ManyCredentialsPages(services.bulk, services.actors, settings).pages()
+    many = ManyCredentialsPages(services.bulk, services.actors, settings)
+    yield many.pages()
+    yield ManyRoundsPages(services.bulk, many.preview_again).pages()
     yield OneCredentialPages(
         credentials=credentials,
         catalogue=catalogue,

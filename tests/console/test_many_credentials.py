@@ -229,3 +229,102 @@ def test_who_may_not_does_not(server, three, role):
         assert visitor.send(path, form).status_code == 403
         visitor.open("/")
     assert status_of(server, ids(three)[0]) == "active"
+
+
+# --- all that match, round after round ---
+
+
+@pytest.fixture
+def seven(server, monkeypatch):
+    """Two a round, the newest first; the fourth has been revoked before."""
+    monkeypatch.setattr(bulk, "MOST_AT_ONCE", 2)
+    made = []
+    for number in range(7):
+        made.append(server.call("POST", "/v1/credentials", {"name": f"old {number}", "environment": "old"}).get_json())
+        server.clock.advance(1)
+    server.call("POST", f"/v1/credentials/{made[3]['client_id']}/revoke", {})
+    return made
+
+
+def all_previewed(visitor, action):
+    visitor.open("/credentials")
+    return visitor.send("/credentials/bulk", {"action": action, "all": "yes", "environment": "old"})
+
+
+def next_round(visitor, **more):
+    fields = {name: value for name, value in hidden_fields(visitor.page_text).items() if name != "organization"}
+    refused = re.findall(r'name="refused" value="([^"]*)"', visitor.page_text)
+    return visitor.send("/credentials/bulk/all", {**fields, "refused": refused, **more})
+
+
+def test_all_that_match_are_changed_round_after_round_and_each_page_says_how_far_it_is(server, seven):
+    visitor = signed_in(server)
+    page = all_previewed(visitor, "disable")
+    assert "Disable all 7" in page.text
+    late = server.call("POST", "/v1/credentials", {"name": "late", "environment": "old"}).get_json()
+    told = []
+    page = next_round(visitor)
+    while "data-goes-on" in page.text:
+        told.append(re.search(r"<h1>(.*?)</h1>", page.text)[1])
+        assert "Stop here" in page.text
+        page = next_round(visitor)
+    assert told == [f"{count} of 7 credentials disabled" for count in (2, 3, 5)]
+    assert "6 credentials disabled" in page.text
+    assert "1 was left as it was" in page.text
+    assert f"<code>{seven[3]['client_id']}</code></a> it has been revoked or has expired" in page.text
+    assert {status_of(server, one["client_id"]) for one in seven} == {"disabled", "revoked"}
+    assert status_of(server, late["client_id"]) == "active", "nothing is drawn in that nobody has seen"
+
+
+def test_stopped_half_way_what_was_told_is_done_and_no_more(server, seven):
+    visitor = signed_in(server)
+    all_previewed(visitor, "revoke")
+    page = next_round(visitor, confirmed="7", reason="the end")
+    assert "2 of 7 credentials revoked" in page.text
+    revoked = [one["client_id"] for one in seven if status_of(server, one["client_id"]) == "revoked"]
+    assert len(revoked) == 3
+    found = server.call("GET", f"/v1/credentials/{seven[6]['client_id']}").get_json()
+    assert (found["status"], found["revoked_reason"]) == ("revoked", "the end")
+
+
+@pytest.mark.parametrize("typed", ["", "2", "8", "seven"])
+def test_all_are_revoked_when_their_number_was_typed_and_not_before(server, seven, typed):
+    visitor = signed_in(server)
+    all_previewed(visitor, "revoke")
+    page = next_round(visitor, confirmed=typed)
+    assert page.status_code == 422
+    assert 'aria-invalid="true"' in page.text
+    assert "data-goes-on" not in page.text
+    assert "Revoke all 7" in page.text, "it can be confirmed anew"
+    assert [status_of(server, one["client_id"]) for one in seven].count("revoked") == 1
+    assert "2 of 7 credentials revoked" in next_round(visitor, confirmed="7").text
+
+
+def test_a_round_that_is_sent_twice_is_done_once(server, seven):
+    visitor = signed_in(server)
+    page = all_previewed(visitor, "disable")
+    next_round(visitor)
+    visitor.page = page
+    assert next_round(visitor).status_code == 409
+    assert [status_of(server, one["client_id"]) for one in seven].count("disabled") == 2
+
+
+@pytest.mark.parametrize(
+    "more", [{"action": "rotate"}, {"action": "explode"}, {"environment": ""}, {"total": "x"}, {"reason": "x" * 501},
+             {"begin": "", "rest": "AAAA"}, {"begin": "AAAA"}, {"refused": ["<script>", "tsc_ x"]}],
+)  # fmt: skip
+def test_a_round_of_nonsense_changes_nothing_or_says_what_is_wrong(server, seven, more):
+    visitor = signed_in(server)
+    all_previewed(visitor, "disable")
+    page = next_round(visitor, **more)
+    assert page.status_code in {200, 400, 409, 422}
+    assert "<script>" not in page.text.replace("<script src", "")
+    if page.status_code != 200:
+        assert [status_of(server, one["client_id"]) for one in seven].count("disabled") == 0
+
+
+def test_a_rotation_of_all_waits_for_its_secrets_to_be_stored(server, seven):
+    visitor = signed_in(server)
+    page = all_previewed(visitor, "rotate")
+    assert "/credentials/bulk/all" not in page.text
+    assert "You go on with the rest afterwards." in page.text
