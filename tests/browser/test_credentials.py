@@ -7,10 +7,14 @@ import re
 import subprocess
 
 import pytest
+from flask import Flask
 from playwright.sync_api import expect
 
+from app import create_services
 from app.console.snippets import SECRET
+from tests.support import credentials as made_up
 from tests.support.chromium import PASSWORD, end_session, person, refuse_barriers
+from tests.support.server import settings_at
 from tests.support.world import AUDIENCE
 
 SHOWN = re.compile(r"tss_[0-9A-Za-z]{46}")
@@ -207,3 +211,44 @@ def test_no_page_of_a_change_of_many_keeps_anybody_out(first, page, world):
     page.click("button[value=revoke]")
     page.wait_for_selector("text=Type 3 to confirm")
     refuse_barriers(page)
+
+
+def test_all_that_match_are_revoked_while_one_looks_on(first, page, world):
+    mine = world.manage("GET", "/v1/organizations")["items"][0]["id"]
+    many = (
+        made_up.credential(
+            organization_id=mine, client_id=f"tsc_{n:022}", name=f"round {n}", environment="rounds", secrets=()
+        )
+        for n in range(1100)
+    )
+    services = create_services(Flask("beside"), settings_at(world.home, issuer=world.issuer))
+    with services.store.writing() as tx:
+        for one in many:
+            tx.credentials.add(one)
+    first.go("/credentials?environment=rounds")
+    page.check("[name=all]")
+    page.click("button:has-text('Revoke …')")
+    page.fill("[name=confirmed]", "1100")
+    page.route("**/credentials/bulk/all", held_after(1))
+    page.click("button:has-text('Revoke all 1,100')")
+    expect(page.locator("h1")).to_have_text("1,000 of 1,100 credentials revoked")
+    refuse_barriers(page)
+    page.unroute("**/credentials/bulk/all")
+    page.evaluate("form = document.querySelector('form[data-goes-on]'); delete form.dataset.sent; form.requestSubmit()")
+    expect(page.locator("h1")).to_have_text("1,100 credentials revoked")
+    refuse_barriers(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def held_after(times):
+    """Let so many requests through, and answer the others with nothing, so that the page stays."""
+    left = [times]
+
+    def route(found):
+        left[0] -= 1
+        if left[0] >= 0:
+            found.continue_()
+        else:
+            found.fulfill(status=204)
+
+    return route
