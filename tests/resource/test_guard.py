@@ -16,6 +16,7 @@ from tokenserver.resource import Guard, Require
 from tokenserver.resource.answers import Refusal
 from tokenserver.resource.guard import Presented
 from tokenserver.resource.testing import FakeIssuer
+from tokenserver.resource.wsgi import TokenMiddleware
 
 REALM = 'Bearer realm="https://api.example.com"'
 QUICK = settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
@@ -195,6 +196,11 @@ def test_a_function_that_fails_closes(issuer, verifier, call, caplog):
 def test_a_guard_without_a_requirement_cannot_be_made(require, verifier):
     with pytest.raises(TypeError, match="Require"):
         Guard(verifier, require)
+
+
+def test_arguments_in_another_order_are_told_of_when_the_app_starts(verifier):
+    with pytest.raises(TypeError, match="app, verifier and what is required"):
+        TokenMiddleware(verifier, lambda _environ, _start: [], Require(any_caller=True))  # type: ignore[arg-type]
 
 
 # --- whatever the bytes -----------------------------------------------------------------------------------------------

@@ -56,6 +56,16 @@ def test_a_secret_from_a_function_is_read_at_each_question(issuer):
     assert sent == [b"tsc_a:first", b"tsc_a:second"]
 
 
+def test_a_secret_in_a_file_is_read_at_each_question(issuer, tmp_path):
+    desk, file = Desk(), tmp_path / "secret"
+    asking = about(issuer, desk, ("tsc_a", file))
+    for secret in ("first", "second\n"):
+        file.write_text(secret)
+        asking.is_active("a.b.c", TOKEN_ID)
+    sent = [base64.b64decode(headers["Authorization"].split()[1]) for _, headers, _, _ in desk.asked]
+    assert sent == [b"tsc_a:first", b"tsc_a:second"]
+
+
 def answer(**members: object) -> bytes:
     return json.dumps(members).encode()
 

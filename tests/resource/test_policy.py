@@ -181,6 +181,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "dots": ([("GET", "/a/../b", READ)], "in its only form"),
     "encoded": ([("GET", "/%61", READ)], "decoded"),
     "a query": ([("GET", "/a?b", READ)], "in its only form"),
+    "a parameter as others write it": ([("GET", "/a/<id>", READ)], "whole segment"),
     "half a segment": ([("GET", "/{id}.json", READ)], "whole segment"),
     "the rest in the middle": ([("GET", "/**/a", READ)], "at the end"),
     "a star": ([("GET", "/a*", READ)], "at the end"),

@@ -332,6 +332,15 @@ def test_a_secret_may_come_from_a_function_that_may_fail(issuer, server):
     assert verifier.health()["usage_reports"]["last_error"] == "unexpected OSError"
 
 
+def test_a_secret_may_be_in_a_file_that_changes(issuer, server, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    reports = UsageReports(client_id="tsc_reporter", secret=file, instance="api-1", post=server)
+    assert issuer.verifier(reports=reports).usage.report()
+    file.write_text("another")
+    assert reports.read_secret() == "another"
+
+
 BAD = {
     "no instance": {"instance": ""},
     "an instance with a line break": {"instance": "a\nb"},
@@ -340,12 +349,13 @@ BAD = {
     "more groups than a report takes": {"most": 1001},
     "no credential": {"client_id": ""},
     "no secret": {"secret": ""},
+    "a secret that is none": {"secret": b"tss"},
 }
 
 
 @pytest.mark.parametrize("wrong", BAD.values(), ids=BAD.keys())
 def test_settings_that_cannot_be_meant_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"is|name"):
+    with pytest.raises((ValueError, TypeError), match=r"is|name"):
         UsageReports(**{"client_id": "tsc_x", "secret": "s", "instance": "i", **wrong})
 
 

@@ -36,12 +36,15 @@ MISTAKES = {
     "a credential without its secret": ({"credential": ("tsc_a", "")}, "credential is"),
     "an unknown policy": ({"on_stale": "hope"}, "refuse, introspect, accept"),
     "a negative wait": ({"wait": -1}, "wait"),
+    "a setting that is missing": ({"issuer": None}, "is a setting missing"),
+    "two audiences": ({"audience": ["a", "b"]}, "are texts"),
+    "a credential whose secret is no secret": ({"credential": ("tsc_a", 5)}, "the path of a file"),
 }
 
 
 @pytest.mark.parametrize(("settings", "hint"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_refused_when_the_verifier_is_made_with_what_to_do(settings, hint):
-    with pytest.raises(ValueError, match=hint):
+    with pytest.raises((ValueError, TypeError), match=hint):
         Verifier(**{**GOOD, **settings})
 
 

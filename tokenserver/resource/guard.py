@@ -64,6 +64,8 @@ class Guard:
         explain: bool = False,
     ) -> None:
         """`metadata` serves what `protected_resource` says, a mapping with further members; `explain`: development."""
+        if not isinstance(verifier, Verifier):
+            raise TypeError("verifier must be a Verifier: a middleware takes app, verifier and what is required")
         if not isinstance(require, Require) and not callable(require):
             raise TypeError("require must be a Require, a Policy, or a function (method, path) -> Require | None")
         if explain:

@@ -1,7 +1,7 @@
 """How is the issuer asked about one token? Introspection (RFC 7662), with the resource server's own credential.
 
 The credential holds the scope `tokens:introspect` at this API. The endpoint is the one of the issuer's metadata, and of
-its own origin, because a secret goes there. A secret that is given as a function is read at each question, so that a
+its own origin, because a secret goes there. A secret in a file, or of a function, is read at each question, so that a
 changed one is picked up.
 
 What says nothing about this very token (`jti`) is no answer, and neither is anything but a 200. "Not active" has no
@@ -11,15 +11,16 @@ reason, not even that the credential lacks the scope: that case looks as if ever
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from tokenserver.resource.issuer import Issuer
 from tokenserver.resource.knowledge import NoNews, NotBelieved
-from tokenserver.resource.posting import NotTaken, Post, basic, object_in, send
+from tokenserver.resource.posting import GivenSecret, NotTaken, Post, basic, object_in, secret_reader, send
 
-Credential = tuple[str, "str | Callable[[], str]"]
-"""Client ID, and the secret: a text, or a function that gives it."""
+Credential = tuple[str, GivenSecret]
+"""Client ID and secret."""
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
@@ -27,7 +28,7 @@ _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "
 class Introspection:
     def __init__(self, issuer: Issuer, credential: Credential, post: Post, timeout: float) -> None:
         self._issuer = issuer
-        self._client_id, self._secret = _checked(credential)
+        self._client_id, self._read_secret = _checked(credential)
         self._post, self._timeout = post, timeout
 
     def is_active(self, token: str, token_id: str) -> bool:
@@ -35,8 +36,7 @@ class Introspection:
         url = self._issuer.endpoints().introspection
         if url is None:
             raise NoNews("the metadata names no introspection_endpoint of the issuer's own origin")
-        secret = self._secret() if callable(self._secret) else self._secret
-        headers = {**_FORM, "Authorization": basic(self._client_id, secret)}
+        headers = {**_FORM, "Authorization": basic(self._client_id, self._read_secret())}
         body = urlencode({"token": token, "token_type_hint": "access_token"}).encode()
         try:
             status, answer = send(self._post, url, headers, body, self._timeout)
@@ -51,8 +51,9 @@ class Introspection:
         return active
 
 
-def _checked(given: object) -> Credential:
-    match given:
-        case (str(client_id), secret) if client_id and secret and (isinstance(secret, str) or callable(secret)):
-            return client_id, secret
-    raise ValueError('credential is ("tsc_…", secret), where the secret is a text or a function that gives it')
+def _checked(given: Any) -> tuple[str, Callable[[], str]]:
+    with suppress(TypeError, ValueError):
+        match given:
+            case (str(client_id), secret) if client_id:
+                return client_id, secret_reader(secret)
+    raise ValueError('credential is ("tsc_…", secret): a text, the path of a file, or a function that gives it')

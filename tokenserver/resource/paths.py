@@ -23,6 +23,8 @@ Segments = tuple[str, ...]
 
 _REST = "**"
 _ONE = "{}"
+_FOREIGN = re.compile(r"[{}*<>]")
+"""Of other ways to write a parameter: `<id>` never comes in a path, and a rule that is never met is a mistake."""
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 LONGEST_FOLDED = 1024
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd\\;?#]|%[0-9A-Fa-f]{2}|//|/\.\.?(?:/|\Z)")
@@ -67,7 +69,7 @@ class Pattern:
             last = at == len(segments) - 1
             if segment == _ONE or (segment == _REST and last):
                 continue
-            if "{" in segment or "}" in segment or "*" in segment:
+            if _FOREIGN.search(segment):
                 raise ValueError(f"{text!r}: {{name}} stands for one whole segment, and ** for the rest, at the end")
             if not (segment or last) or _strange(segment):
                 raise ValueError(f"{text!r}: write each segment decoded, in its only form: no //, dots, ; ? # or %")

@@ -8,6 +8,7 @@ used. What fails is `NotTaken`, in words of our own; a secret or a token is in n
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -27,6 +28,12 @@ SCOPE: Final = "usage:write"
 
 Post = Callable[[str, Mapping[str, str], bytes, float], tuple[int, bytes]]
 """URL, headers, body and a timeout in seconds to status and body. It may raise whatever it likes."""
+
+
+GivenSecret = str | os.PathLike[str] | Callable[[], str]
+"""A secret: the text itself, the path of a file with it, or a function that gives it. The last two are asked each time,
+so that a secret that changes is picked up.
+"""
 
 
 class NotTaken(Exception):
@@ -98,6 +105,24 @@ class Desk:
         if not isinstance(token, str) or not token.isascii() or not isinstance(lifetime, int):
             raise NotTaken("no token for the reporter: the answer cannot be read")
         self._token, self._renew_at = token, self._ticks() + lifetime - RENEWED_BEFORE
+
+
+def secret_reader(given: GivenSecret) -> Callable[[], str]:
+    """Raises TypeError or ValueError on what can be no secret."""
+    if isinstance(given, os.PathLike):
+        return lambda: _text_in(given)
+    if callable(given):
+        return given
+    if not isinstance(given, str):
+        raise TypeError("the secret is a text, the path of a file (pathlib.Path), or a function that gives it")
+    if not given:
+        raise ValueError("the secret is empty")
+    return lambda: given
+
+
+def _text_in(path: os.PathLike[str]) -> str:
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123  pathlib is 2 ms of every import
+        return file.read()
 
 
 def basic(client_id: str, secret: str) -> str:

@@ -30,7 +30,7 @@ from tokenserver.clock import HOUR, Clock
 from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.domain.ip_notation import canonical_address
 from tokenserver.errors import TokenServerError
-from tokenserver.resource.posting import Desk, HttpPost, NotTaken, Post
+from tokenserver.resource.posting import Desk, GivenSecret, HttpPost, NotTaken, Post, secret_reader
 from tokenserver.resource.sources import Sources
 from tokenserver.resource.tally import MOST_GROUPS, Counted, Group, Tally, Use
 
@@ -57,13 +57,13 @@ _chance = SystemRandom()  # forked processes must not draw the same pauses
 class UsageReports:
     """Who reports, as what, and how often.
 
-    `client_id` and `secret` (a text, or a function that gives it) are of a credential with the scope `usage:write` at
-    the server's own API. `instance` names this process's place, such as a host; its processes are told apart. `most`
-    bounds the groups that are kept.
+    `client_id` and `secret` (a text, the path of a file, or a function that gives it) are of a credential with the
+    scope `usage:write` at the server's own API. `instance` names this process's place, such as a host; its processes
+    are told apart. `most` bounds the groups that are kept.
     """
 
     client_id: str
-    secret: str | Callable[[], str] = field(repr=False)
+    secret: GivenSecret = field(repr=False)
     instance: str
     interval: float = 5.0
     route_of: RouteOf | None = None
@@ -80,9 +80,10 @@ class UsageReports:
             raise ValueError(f"most is from 1 to {MOST_GROUPS}, and timeout above 0")
         if not self.client_id or not self.secret:
             raise ValueError("name the client_id and the secret of a credential with the scope usage:write")
+        secret_reader(self.secret)
 
     def read_secret(self) -> str:
-        return self.secret() if callable(self.secret) else self.secret
+        return secret_reader(self.secret)()
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ class Verifier:
       milliseconds (at most 25, and at most half of `max_staleness`); 0 does not.
     - `max_staleness`, `on_stale`: what to do (`refuse`, `introspect`, `accept`) when the news is older than this.
     - `credential`: this API's own, `("tsc_…", secret)`, with the scope `tokens:introspect` at it: `introspect` needs
-      one. The secret is a text, or a function that gives it.
+      one. The secret is a text, the path of a file, or a function that gives it.
     - `trusted_proxies`: networks of your own proxies, whose `Forwarded` or `X-Forwarded-For` is believed.
     - `key_cooldown`: tokens that name unknown keys cause at most one fetch in so many seconds.
     - `patience`: how long a request may wait for what was never heard of; `timeout`: how long one fetch may take.
@@ -85,6 +85,8 @@ class Verifier:
             raise ValueError("poll_interval must be above 0 and below max_staleness")
         if min(timeout, key_cooldown) <= 0 or min(wait, patience) < 0:
             raise ValueError("timeout and key_cooldown must be above 0, wait and patience not below it")
+        if not all(isinstance(text, str) for text in (issuer, audience)):
+            raise TypeError("issuer and audience are texts, and one of them is not: is a setting missing?")
         if _QUOTABLE.match(audience) is None:
             raise ValueError("the audience must be one address, by which the token server knows this API")
         sends_secrets = credential is not None and post is None
@@ -134,6 +136,9 @@ class Verifier:
             on_stale=self._on_stale,
             questions=self._questions,
         )
+
+    def __repr__(self) -> str:
+        return f"Verifier(issuer={self.issuer!r}, audience={self.audience!r}, state={self.state!r})"
 
     def refuse_to_ask_without_credential(self, policy: OnStale | None) -> None:
         """Raise ValueError if this is to introspect, and there is nothing to do it with."""
