@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -170,22 +171,22 @@ AWAY = {"nginx": 503, "haproxy": 503, "caddy": 502, "traefik": 500, "envoy": 503
     "nobody passes: 503 with `Retry-After`; of Envoy 503, of Caddy 502, of Traefik 500",
 )
 @pytest.mark.slow
-def test_while_the_token_server_is_away_nobody_passes(echo, tmp_path_factory, tmp_path):
-    with a_world(tmp_path_factory.mktemp("away"), trusted_proxies="127.0.0.0/8") as world:
+def test_while_the_token_server_is_away_nobody_passes(echo, tmp_path_factory):
+    with a_world(tmp_path_factory.mktemp("away"), trusted_proxies="127.0.0.0/8") as world, ExitStack() as stack:
         node = world.start()
         world.catalogue()
         made = world.credential()
         token = world.token(made["client_id"], made["client_secret"])
-        for kind, without in AWAY.items():
-            folder = tmp_path / kind
-            folder.mkdir()
-            with running(kind, world, echo, folder) as gateway:
-                assert gateway.get(token).status_code == 200
-                node.stop()
-                answer = gateway.get(token)
-                assert answer.status_code == without, kind
-                assert (answer.headers.get("Retry-After") == "1") is (without == 503 and kind != "envoy"), kind
-            node = world.start()
+        folders = {kind: tmp_path_factory.mktemp(kind) for kind in AWAY}
+        gateways = {kind: stack.enter_context(running(kind, world, echo, folders[kind])) for kind in AWAY}
+        assert {kind: gateway.get(token).status_code for kind, gateway in gateways.items()} == dict.fromkeys(AWAY, 200)
+        node.stop()
+        answers = {kind: gateway.get(token) for kind, gateway in gateways.items()}
+        assert {kind: answer.status_code for kind, answer in answers.items()} == AWAY
+        assert [kind for kind, answer in answers.items() if answer.headers.get("Retry-After") == "1"] == [
+            "nginx",
+            "haproxy",
+        ]
 
 
 def test_apache_asks_by_introspection(guarded, echo, tmp_path):

@@ -49,8 +49,13 @@ def test_a_mistake_is_refused_when_the_verifier_is_made_with_what_to_do(settings
 
 
 def test_a_trusted_proxy_that_is_not_well_written_is_refused():
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match="host bits") as caught:
         Verifier(**GOOD, trusted_proxies=["10.0.0.0/8", "10.0.0.1/8"])
+    assert "trusted_proxies" in caught.value.__notes__[0]
+
+
+def test_it_shows_whose_it_is():
+    assert repr(Verifier(**GOOD)).startswith(f"Verifier(issuer='{GOOD['issuer']}', audience='{GOOD['audience']}'")
 
 
 @pytest.mark.parametrize(

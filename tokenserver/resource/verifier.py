@@ -19,6 +19,7 @@ from typing import Any, Self
 from tokenserver.clock import Clock, monotonic, utc_now
 from tokenserver.domain.client_ip import TrustedProxies
 from tokenserver.domain.origins import checked_issuer
+from tokenserver.errors import InvalidInput
 from tokenserver.resource.background import Background
 from tokenserver.resource.cache import MOST_TOKENS, ProvenTokens
 from tokenserver.resource.fetching import Fetch, HttpFetch
@@ -105,7 +106,11 @@ class Verifier:
             wait=wait,
             key_cooldown=key_cooldown,
         )
-        proxies = TrustedProxies.parse(trusted_proxies or ())
+        try:
+            proxies = TrustedProxies.parse(trusted_proxies or ())
+        except InvalidInput as fault:
+            fault.add_note("These are the trusted_proxies of a Verifier.")
+            raise
         self.usage: Usage | None = None
         if reports is not None:
             self.usage = Usage(
