@@ -423,7 +423,9 @@ def test_help_is_there_for_everything(within):
 
 def test_without_a_server_nobody_does_the_work_of_the_clock(within):
     within.ok("bootstrap", "--json")
-    assert "No process does them." in within.ok("jobs", "list")
+    told = within.ok("jobs", "list")
+    assert "No process does them." in told
+    assert "uses" in told.split(), "lists by last use keep up by it"
 
 
 def test_the_work_of_the_clock_needs_an_installation(within):
