@@ -143,7 +143,6 @@ class Sessions:
         tx.sessions.add(session)
         if awaits is None:
             tx.operators.call(organization_id, operator.id, None)
-        if awaits is None:
             tx.sign_in.signed_in(operator.id, int(now))
             tx.audit.append(_line(Event.OPERATOR_SIGNED_IN, session, visitor, now, method=method))
         return token
