@@ -84,7 +84,7 @@ class ManyRoundsPages:
 
     def stopped(self, visit: Visit, fault: TokenServerError) -> Reply:
         """Refused: what is done stays told, and it can be tried again from there; where nothing is, confirmed anew."""
-        if visit.form.text("begin"):
+        if visit.form.text("begin") or visit.form.text("action") not in words.BULK:
             return self._confirming(visit, fault)
         return _shown(visit.form, _progress(visit.form), visit.form.text("rest"))
 
