@@ -132,6 +132,7 @@ def test_a_database_that_is_away_is_a_503_for_those_who_may_read(server):
     assert get(server, STRANGER).status == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_workers_that_share_a_port_tell_of_the_same_installation(backend, tmp_path):
     with ExitStack() as opened:

@@ -97,6 +97,7 @@ def test_what_happened_is_found_by_whoever_may_read_it(busy):
     assert world.admin("GET", "/v1/audit-events?action=credential:exploded").status_code == 400
 
 
+@pytest.mark.slow
 def test_a_long_export_comes_in_pieces_as_json_lines_and_as_csv(busy):
     world, made = busy
     with ThreadPoolExecutor(4) as apps:

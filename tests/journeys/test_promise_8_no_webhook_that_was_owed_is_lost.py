@@ -100,6 +100,7 @@ def test_of_two_nodes_one_delivers_each_event_once_and_at_its_end_the_other_take
         assert len(receiver.received) == 21
 
 
+@pytest.mark.slow
 def test_the_work_of_the_clock_can_be_done_by_a_process_of_its_own(tmp_path):
     with a_world(tmp_path, **ON_LOOPBACK) as world, a_receiver() as receiver:
         node = world.start()

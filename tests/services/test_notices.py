@@ -40,6 +40,7 @@ def set_expiry(workshop, made, expires_at):
     )
 
 
+@pytest.mark.slow
 @both
 def test_each_notice_is_given_once_on_its_day(workshop):
     work(workshop)

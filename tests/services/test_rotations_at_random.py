@@ -118,7 +118,7 @@ def live(life: Life, steps: int) -> None:
 
 
 @both
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
 def test_whatever_is_cut_short_and_whoever_works_the_app_goes_on(workshop, monkeypatch, seed):
     other = workshop.beside()
     life = Life((workshop, other), Random(seed), monkeypatch)

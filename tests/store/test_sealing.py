@@ -111,6 +111,7 @@ def read_both(home, rounds):
     return [(read("pepper", home / str(number)), read("kek", home / str(number))) for number in range(rounds)]
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_make_one_key(tmp_path):
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as processes:
         first, *others = processes.map(read_both, [tmp_path] * 3, [20] * 3)
