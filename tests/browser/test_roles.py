@@ -42,9 +42,8 @@ def joined(first, browser, world) -> Iterator[Callable[..., Person]]:
 
 def sent(someone: Person, path: str, **fields: str) -> int:
     """The status that is answered."""
-    with someone.page.expect_response(f"**/console{path}") as answer:
+    with someone.page.expect_navigation() as answer:
         someone.page.evaluate(SEND, [path, fields])
-    someone.page.wait_for_load_state()
     return answer.value.status
 
 
