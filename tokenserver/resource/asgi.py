@@ -59,6 +59,7 @@ class TokenMiddleware:
     ) -> None:
         self.app = app
         self.guard = Guard(verifier, require, metadata=metadata, explain=explain)
+        self._counts = verifier.usage is not None
         self._root_path = _root_path_of(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,11 +70,11 @@ class TokenMiddleware:
             return await self.app(scope, self._leaving(receive), send)
         if kind not in {"http", "websocket"}:
             raise ValueError("TokenMiddleware guards http and websocket scopes only")
-        presented = self._presented(scope)
+        presented = presented_in(scope, self._root_path, routed=self.guard.routed)
         outcome = self.guard.check(presented)
         if isinstance(outcome, Refusal) and outcome.pending is not None:
             outcome = await self.guard.outcome_in_loop(presented)
-        elif self.guard.verifier.usage is not None:
+        elif self._counts:
             self.guard.count(presented, outcome)
         if isinstance(outcome, Answer):
             return await (_refuse if kind == "http" else _refuse_websocket)(outcome, scope, receive, send)
@@ -98,9 +99,6 @@ class TokenMiddleware:
             return message
 
         return received
-
-    def _presented(self, scope: Scope) -> Presented:
-        return presented_in(scope, self._root_path, routed=self.guard.routed)
 
 
 class _Socket:
