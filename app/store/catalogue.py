@@ -28,7 +28,7 @@ class CatalogueStore:
         self._session = session
 
     def version(self) -> int:
-        """Another number after every change of APIs or roles, by which what was resolved can be remembered."""
+        """Another number after every change of what APIs and roles mean: what was resolved is remembered by it."""
         return self._session.scalars(select(CounterRow.value).where(CounterRow.name == "catalogue")).one()
 
     def of(self, organization_id: str) -> Catalogue:
@@ -166,7 +166,8 @@ class CatalogueStore:
         )
         if changed.rowcount != 1:  # type: ignore[attr-defined]  # a CursorResult, for DML
             raise PreconditionFailed
-        self._bump_version()
+        if role.shared != was.shared:  # nothing is resolved by a description
+            self._bump_version()
 
     def delete_role(self, role: Role) -> None:
         self._session.execute(
